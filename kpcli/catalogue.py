@@ -1,0 +1,132 @@
+"""The tables of everything that has a name: the only place where a new entry is registered.
+
+Each table maps a name to a module and one line of help; modules load when asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kpcli.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from kpcli.types import FaceBox, Pixels, Sample
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One named plug-in."""
+
+    module: str
+    help: str
+
+
+class DatasetFormat(Protocol):
+    """What a module of `FORMATS` offers."""
+
+    def sniff(self, root: Path) -> bool:
+        """Whether the folder (or file) looks like this format; cheap, never raises."""
+
+    def read(self, root: Path) -> Iterable[Sample]:
+        """Yield every labelled face as it stands; raise InputError for an unusable file."""
+
+
+class Detector(Protocol):
+    """What ``create(argument)`` of a module of `DETECTORS` returns."""
+
+    def detect(
+        self, images: Sequence[Pixels], sources: Sequence[tuple[Path, int]]
+    ) -> list[list[FaceBox]]:
+        """Faces of each picture, best first. ``sources`` are (file, frame index)."""
+
+
+class ArchitectureModule(Protocol):
+    """What a module of `ARCHITECTURES` offers: constants and ``build``."""
+
+    INPUT_SIZE: int
+    COLOUR: str
+
+    def build(self, n_points: int, *, weights: str = "none") -> Any:
+        """A keras.Model: (B, S, S, 3 or 1) in 0..255 to a dict with ``points`` (B, N, 2)."""
+
+
+FORMATS: Mapping[str, Entry] = {
+    "ibug": Entry("kpcli.formats.ibug", "iBUG .pts beside the pictures (300-W and others)"),
+    "dlib": Entry("kpcli.formats.dlib", "dlib/imglab XML"),
+    "celeba": Entry("kpcli.formats.celeba", "CelebA's list files, 5 points"),
+    "wflw": Entry("kpcli.formats.wflw", "WFLW's list files, 98 points"),
+    "youtube_faces": Entry("kpcli.formats.youtube_faces", "YouTube Faces key-point CSVs"),
+    "cofw": Entry("kpcli.formats.cofw", "COFW colour .mat files, 29 points"),
+    "aflw2000": Entry("kpcli.formats.aflw2000", "AFLW2000-3D and 300W-LP .mat files"),
+    "kaggle": Entry("kpcli.formats.kaggle", "Kaggle facial key points CSV, 15 points"),
+    "coco": Entry("kpcli.formats.coco", "COCO keypoints JSON, also WholeBody faces"),
+    "widerface": Entry("kpcli.formats.widerface", "WIDER FACE boxes, to train a detector"),
+}
+
+DETECTORS: Mapping[str, Entry] = {
+    "haar": Entry("kpcli.detectors.haar", "OpenCV's frontal Haar cascade; haar:FILE for another"),
+    "whole_image": Entry("kpcli.detectors.whole_image", "the whole picture is one face"),
+    "boxes_file": Entry("kpcli.detectors.boxes_file", "boxes_file:CSV, boxes you already have"),
+}
+
+ARCHITECTURES: Mapping[str, Entry] = {
+    "heatmap_fpn": Entry(
+        "kpcli.architectures.heatmap_fpn", "ours: residual pyramid, soft-argmax, uncertainty"
+    ),
+    "vgg_gray100": Entry(
+        "kpcli.architectures.vgg_gray100", "VGG-like stack on 100x100 gray, LeakyReLU, dense"
+    ),
+    "naimishnet": Entry("kpcli.architectures.naimishnet", "NaimishNet on 224x224 gray"),
+    "naimishnet_light": Entry(
+        "kpcli.architectures.naimishnet_light", "its lighter form with batch normalisation"
+    ),
+    "mobilenet_regression": Entry(
+        "kpcli.architectures.mobilenet_regression", "MobileNet (V1), direct regression"
+    ),
+    "mobilenetv2_fcn": Entry(
+        "kpcli.architectures.mobilenetv2_fcn", "MobileNetV2 to 14x14, then convolutions only"
+    ),
+    "cnn_gray96": Entry("kpcli.architectures.cnn_gray96", "small CNN on 96x96 gray for 5 points"),
+}
+
+WRITERS: Mapping[str, Entry] = {
+    "csv": Entry("kpcli.writers.landmark_csv", "landmarks.csv, a row a face a frame"),
+    "pts": Entry("kpcli.writers.pts", "iBUG .pts, one file a face"),
+}
+
+TABLES: Mapping[str, Mapping[str, Entry]] = {
+    "dataset format": FORMATS,
+    "detector": DETECTORS,
+    "architecture": ARCHITECTURES,
+    "writer": WRITERS,
+}
+
+
+def load(kind: str, name: str) -> ModuleType:
+    """Import the module behind a name of the table ``kind`` (a key of `TABLES`).
+
+    Raises
+    ------
+    UsageError
+        If the table has no such name.
+    ModelError
+        If something that the module needs is not installed.
+    """
+    table = TABLES[kind]
+    if name not in table:
+        raise UsageError(f"unknown {kind} {name!r}", expected=", ".join(table))
+    try:
+        return importlib.import_module(table[name].module)
+    except ImportError as e:
+        if e.name and e.name.startswith("kpcli"):
+            raise
+        raise ModelError(
+            f"the {kind} {name!r} needs a package that is not installed",
+            actual=str(e),
+            next_step=f"pip install {e.name or 'it'}",
+        ) from e

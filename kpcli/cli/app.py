@@ -1,0 +1,54 @@
+"""The command line: parse, build options, call the workflow. Only `main` ends the process."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from kpcli import __version__
+from kpcli.cli import annotate, evaluate, prepare, train
+from kpcli.errors import EXIT_INTERRUPTED, KpcliError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Facial landmarks: validated datasets, training, benchmarks, batch annotation.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kpcli {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    pass
+
+
+app.command("prepare")(prepare.command)
+app.command("train")(train.command)
+app.command("eval")(evaluate.command)
+app.add_typer(annotate.app, name="annotate")
+
+
+def main() -> None:
+    """Run the command line; a `KpcliError` becomes its message on stderr and its exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    try:
+        app()
+    except KpcliError as e:
+        print(f"error: {e}", file=sys.stderr)
+        sys.exit(e.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)

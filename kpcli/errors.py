@@ -1,0 +1,63 @@
+"""Errors that a user can act on; each class carries the exit code of the process."""
+
+from __future__ import annotations
+
+
+class KpcliError(Exception):
+    """What went wrong, where, what was expected, what was found, what to do next.
+
+    Parameters
+    ----------
+    what : str
+        The problem, with the file, line or option it is about.
+    expected, actual : str, optional
+        What would have been right, and what was there.
+    next_step : str, optional
+        What the user can do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self, what: str, *, expected: str = "", actual: str = "", next_step: str = ""
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.expected = expected
+        self.actual = actual
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        parts = [self.what]
+        if self.expected:
+            parts.append(f"expected: {self.expected}")
+        if self.actual:
+            parts.append(f"actual: {self.actual}")
+        if self.next_step:
+            parts.append(f"next step: {self.next_step}")
+        return "\n  ".join(parts)
+
+
+class UsageError(KpcliError):
+    """A wrong option, an unknown name, options that do not go together."""
+
+    exit_code = 2
+
+
+class InputError(KpcliError):
+    """Input that cannot be used, or an output place that cannot be written."""
+
+    exit_code = 3
+
+
+class ModelError(KpcliError):
+    """A model bundle that cannot be used, or a dependency that is missing."""
+
+    exit_code = 4
+
+
+EXIT_SOME_FAILED = 5
+"""Finished, but some items failed."""
+
+EXIT_INTERRUPTED = 130
+"""Stopped by Ctrl-C."""

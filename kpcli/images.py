@@ -1,0 +1,112 @@
+"""Read and write one picture: upright RGB uint8, whatever the file's mode, name or ending."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from kpcli.errors import InputError
+from kpcli.types import Pixels
+
+MAX_PIXELS = 200_000_000
+"""Larger pictures are refused: a header can promise more memory than there is."""
+
+Image.MAX_IMAGE_PIXELS = None  # the limit above is checked here, with our own message
+
+
+def open_image(path: Path) -> Image.Image:
+    """Open a picture lazily (header only).
+
+    Raises
+    ------
+    InputError
+        If it is missing, empty, no picture, or larger than `MAX_PIXELS`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(path)
+    except FileNotFoundError as e:
+        raise InputError(f"{path}: there is no such file") from e
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as e:
+        actual = "an empty file" if path.exists() and path.stat().st_size == 0 else str(e)
+        raise InputError(
+            f"{path}: not a readable picture",
+            expected="JPEG, PNG, WebP, TIFF, GIF, BMP ...",
+            actual=actual,
+        ) from e
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        image.close()
+        raise InputError(
+            f"{path}: the picture is too large",
+            expected=f"at most {MAX_PIXELS} pixels",
+            actual=f"{width} x {height}",
+            next_step="shrink it first",
+        )
+    return image
+
+
+def read_image(path: Path) -> Pixels:
+    """One picture as (H, W, 3) uint8 RGB, turned upright by its EXIF orientation.
+
+    Alpha is blended over white, 16-bit and float gray are scaled to 8 bits, CMYK and palettes
+    are converted; of an animation, the first frame.
+
+    Raises
+    ------
+    InputError
+        If it is missing, empty, damaged, truncated or too large.
+    """
+    with open_image(path) as image:
+        return decode(image, path)
+
+
+def decode(image: Image.Image, path: Path) -> Pixels:
+    """The current frame of an open picture as (H, W, 3) uint8 RGB; see `read_image`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image.load()
+            upright = ImageOps.exif_transpose(image) or image
+        return to_rgb(upright)
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, MemoryError) as e:
+        raise InputError(f"{path}: the picture is damaged", actual=str(e) or repr(e)) from e
+    except Exception as e:  # decoders of damaged files raise struct.error, zlib.error and others
+        raise InputError(f"{path}: the picture is damaged", actual=repr(e)) from e
+
+
+def to_rgb(image: Image.Image) -> Pixels:
+    """A Pillow image of any mode as (H, W, 3) uint8 RGB."""
+    if image.mode.startswith(("I", "F")):
+        return _wide_gray(np.asarray(image))
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, rgba)
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"), np.uint8)
+
+
+def _wide_gray(values: NDArray[np.generic]) -> Pixels:
+    """16-bit, 32-bit or float gray (H, W) as RGB: 16 bits by their range, others by their span."""
+    gray = values.astype(np.float64)
+    if values.dtype == np.uint16 or (gray.min() >= 0 and 255 < gray.max() <= 65535):
+        gray = gray / 257
+    elif gray.min() < 0 or gray.max() > 255 or gray.max() <= 1:
+        span = float(gray.max() - gray.min())
+        gray = (gray - gray.min()) * (255 / span if span else 0)
+    return np.repeat(np.clip(gray + 0.5, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def write_image(path: Path, pixels: Pixels, quality: int = 90) -> None:
+    """Write (H, W, 3) uint8 RGB; the format follows the path's ending."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Formats without a quality setting ignore it.
+        Image.fromarray(pixels).save(path, quality=quality)
+    except OSError as e:
+        raise InputError(f"{path}: cannot be written", actual=str(e)) from e

@@ -1,0 +1,111 @@
+"""One frozen dataclass a command: the only home of defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """Options of ``kpcli prepare``."""
+
+    sources: tuple[Path, ...]
+    out: Path
+    format: str | None = None
+    scheme: str | None = None
+    val: float = 0.0
+    seed: int = 0
+    strict: bool = False
+    preview: Path | None = None
+    face_box: str = "file"
+    """``file``: the dataset's box where it has one; ``points``: always derived."""
+
+
+@dataclass(frozen=True)
+class AugmentOptions:
+    """Ranges of the random changes to a training face; see kpcli.training.augment."""
+
+    rotation: float = 30.0
+    """Standard deviation is half of it, degrees; one face in ten turns up to three times as far."""
+    scale: float = 0.12
+    shift: float = 0.06
+    """Standard deviation of the crop centre's shift, in box sides."""
+    flip: float = 0.5
+    colour: float = 0.7
+    gray: float = 0.1
+    blur: float = 0.2
+    shrink: float = 0.25
+    jpeg: float = 0.2
+    occlude: float = 0.35
+    strength: float = 1.0
+    """Scales all of the above; 0 switches augmentation off."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Options of ``kpcli train``."""
+
+    csv: Path
+    out: Path
+    arch: str = "heatmap_fpn"
+    epochs: int = 60
+    batch_size: int = 32
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 1e-4
+    loss: str = "wing"
+    schedule: str = "cosine"
+    warmup_epochs: float = 2.0
+    ema: float = 0.998
+    """Momentum of the exponential moving average of weights; 0 switches it off."""
+    clip_norm: float = 5.0
+    patience: int = 0
+    """Stop after so many epochs without a better validation NME; 0 never stops early."""
+    val: float = 0.1
+    """Share of train, cut by group, to validate on if the CSV has no val rows."""
+    seed: int = 0
+    crop_scale: float = 1.3
+    face_box: str = "landmarks"
+    """``landmarks``: the box kpcli's detectors aim at, from the points; ``csv``: the CSV's box."""
+    weights: str = "none"
+    init: str | None = None
+    """A bundle whose weights to start from (where shapes fit), or ``default``."""
+    precision: str = "auto"
+    augment: AugmentOptions = AugmentOptions()
+    cache_mb: int = 4096
+    resume: bool = False
+    root: Path | None = None
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """Options of ``kpcli eval``."""
+
+    csv: Path
+    split: str = "test"
+    model: str = "default"
+    protocol: str | None = None
+    boxes: str = "labels"
+    out: Path | None = None
+    root: Path | None = None
+    bootstrap: int = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class AnnotateOptions:
+    """Options of ``kpcli annotate``."""
+
+    inputs: tuple[Path, ...]
+    out: Path
+    folder: Path | None = None
+    recursive: bool = True
+    model: str = "default"
+    detector: str = "haar"
+    max_faces: int = 0
+    """0: all faces."""
+    min_confidence: float = 0.0
+    overlays: bool = True
+    formats: tuple[str, ...] = ("csv",)
+    overwrite: bool = False
+    batch_size: int = 32

@@ -1,0 +1,28 @@
+"""One progress bar for everything that may take more than two seconds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+def progress(
+    items: Iterable[T], what: str, total: int | None = None, unit: str = "it"
+) -> Iterator[T]:
+    """Iterate with a bar on stderr after two seconds; silent when stderr is no terminal."""
+    bar = tqdm(
+        items,
+        desc=what,
+        total=total,
+        unit=unit,
+        delay=2.0,
+        dynamic_ncols=True,
+        file=sys.stderr,
+        disable=not sys.stderr.isatty(),
+    )
+    yield from bar

@@ -1,0 +1,115 @@
+"""The values that flow through kpcli.
+
+Pixels; origin at the centre of the top-left pixel; (x, y) order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+"""(H, W, 3) uint8 RGB."""
+
+Points = NDArray[np.float32]
+"""(N, 2) float32, (x, y)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceBox:
+    """A face box in float pixels; ``right - left`` is its width."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    score: float = 1.0
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    @property
+    def side(self) -> float:
+        """Side of the box's square: the larger of width and height."""
+        return max(self.width, self.height)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+    @property
+    def area(self) -> float:
+        return max(self.width, 0.0) * max(self.height, 0.0)
+
+    def iou(self, other: FaceBox) -> float:
+        """Intersection over union with another box, 0..1."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        if width <= 0 or height <= 0:
+            return 0.0
+        inter = width * height
+        return inter / (self.area + other.area - inter)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One labelled face: one row of the normalised CSV.
+
+    ``points`` is (N, 2) float32 in pixels, NaN where a point is unlabelled;
+    ``visible`` is (N,) bool, False where a point is known to be occluded.
+    ``group`` (a person, a video, a picture) never straddles two splits.
+    ``origin`` is where the label stands (``file:line``), for messages.
+    A sample without points (N = 0) is a box for a detector; with no box either,
+    it is a picture known to hold no face.
+    """
+
+    image: Path
+    face: FaceBox | None
+    points: Points
+    visible: NDArray[np.bool_]
+    scheme: str
+    dataset: str
+    split: str
+    group: str
+    subset: str = ""
+    box_source: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded picture or video frame, upright, (H, W, 3) uint8 RGB."""
+
+    source: Path
+    index: int
+    seconds: float
+    pixels: Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Landmarks of one face in one frame, in frame pixels.
+
+    ``scores`` is (N,) float32 in 0..1, one confidence a point; ``confidence`` is the face's.
+    """
+
+    source: Path
+    index: int
+    seconds: float
+    face: FaceBox
+    points: Points
+    scores: NDArray[np.float32]
+    confidence: float
+    track: int
+    extra: Mapping[str, Any] = field(default_factory=dict)
