@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kpcli.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from kpcli.types import FaceBox, Pixels, Sample
+    from kpcli.types import FaceBox, Pixels, Reject, Sample
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class DatasetFormat(Protocol):
     def sniff(self, root: Path) -> bool:
         """Whether the folder (or file) looks like this format; cheap, never raises."""
 
-    def read(self, root: Path) -> Iterable[Sample]:
-        """Yield every labelled face as it stands; raise InputError for an unusable file."""
+    def read(self, root: Path) -> Iterable[Sample | Reject]:
+        """Yield every labelled face as it stands, and a `Reject` for each damaged label."""
 
 
 class Detector(Protocol):

@@ -71,6 +71,8 @@ class Sample:
     ``origin`` is where the label stands (``file:line``), for messages.
     A sample without points (N = 0) is a box for a detector; with no box either,
     it is a picture known to hold no face.
+    ``pixels`` is the picture where it stands inside the dataset's own file (COFW, Kaggle);
+    ``image`` is then a relative name, and `kpcli prepare` writes the picture to disk.
     """
 
     image: Path
@@ -85,6 +87,20 @@ class Sample:
     box_source: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""
+    pixels: Pixels | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A label that cannot be used.
+
+    ``origin`` is where it stands (``file:line`` or the file); ``reason`` is one of a few fixed
+    phrases, so that rejects can be counted by it; ``detail`` says the rest.
+    """
+
+    origin: str
+    reason: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,110 @@
+"""CelebA: list files of 5 points, boxes and the partition; in the wild or aligned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from kpcli.formats.layout import find_files, folder_near, holds, read_text
+from kpcli.types import FaceBox, Reject, Sample
+
+_WILD, _ALIGNED = "list_landmarks_celeba.txt", "list_landmarks_align_celeba.txt"
+_SPLITS = {"0": "train", "1": "val", "2": "test"}
+
+
+def sniff(root: Path) -> bool:
+    """Whether CelebA's landmark list stands at or near ``root``."""
+    return holds(root, _WILD, _ALIGNED, depth=2)
+
+
+def read(root: Path) -> Iterator[Sample | Reject]:
+    """One sample a line of the landmark list whose pictures are there."""
+    path, images, aligned = _landmark_list(root)
+    # The boxes are those of the pictures in the wild; aligned ones have none.
+    boxes = {} if aligned else _table(root, "list_bbox_celeba.txt")
+    splits = _table(root, "list_eval_partition.txt")
+    people = _table(root, "identity_CelebA.txt")
+    lines = read_text(path).splitlines()
+    if not lines or not lines[0].strip().isdigit():
+        yield Reject(f"{path}:1", "damaged label", "line 1 must be the number of faces")
+        return
+    rows = [(n, line.split()) for n, line in enumerate(lines, start=1) if n > 2 and line.strip()]
+    if int(lines[0]) != len(rows):
+        detail = f"line 1 promises {lines[0].strip()} faces, {len(rows)} are there"
+        yield Reject(f"{path}:1", "damaged list", detail)
+    for number, values in rows:
+        name, origin = values[0], f"{path}:{number}"
+        try:
+            split = _split(splits, name)
+            face = _box(boxes, name)
+            if len(values) != 11:
+                raise ValueError(f"expected a name and 10 numbers, found {len(values)} values")
+            points = np.array([float(v) for v in values[1:]], np.float32).reshape(5, 2)
+        except ValueError as e:
+            yield Reject(origin, "damaged label", str(e))
+            continue
+        yield Sample(
+            image=_picture(images, name),
+            face=face,
+            points=points,
+            visible=np.ones(5, bool),
+            scheme="celeba5",
+            dataset="celeba",
+            split=split,
+            group=f"celeba/{people[name][0] if people.get(name) else Path(name).stem}",
+            box_source="file" if face else "",
+            origin=origin,
+        )
+
+
+def _landmark_list(root: Path) -> tuple[Path, Path, bool]:
+    """The landmark list, its folder of pictures, and whether it is the aligned one."""
+    lists = {p.name.lower(): p for p in find_files(root, _WILD, _ALIGNED, depth=2)}
+    for name, folders in (
+        (_WILD, ("img_celeba",)),
+        (_ALIGNED, ("img_align_celeba", "img_align_celeba_png")),
+    ):
+        if name in lists:
+            images = folder_near(lists[name].parent, *folders, levels=3)
+            if images:
+                return lists[name], images, name == _ALIGNED
+    # No pictures: the samples' pictures are reported missing, one by one.
+    name, path = next(iter(lists.items()))
+    return path, path.parent / "img_celeba", name == _ALIGNED
+
+
+def _table(root: Path, pattern: str) -> dict[str, list[str]]:
+    """A list file as name to values; empty where there is none."""
+    base = root if root.is_dir() else root.parent.parent
+    rows = (
+        line.split() for path in find_files(base, pattern, depth=2)
+        for line in read_text(path).splitlines()
+    )
+    return {row[0]: row[1:] for row in rows if len(row) > 1}
+
+
+def _split(splits: dict[str, list[str]], name: str) -> str:
+    if not splits:
+        return "train"
+    number = splits.get(name, [""])[0]
+    if number not in _SPLITS:
+        raise ValueError(f"{name} has no split in list_eval_partition.txt (0, 1 or 2)")
+    return _SPLITS[number]
+
+
+def _box(boxes: dict[str, list[str]], name: str) -> FaceBox | None:
+    """The box in the list; None where there is none or it is 0x0."""
+    if name not in boxes:
+        return None
+    left, top, width, height = (float(v) for v in boxes[name])
+    if width == 0 and height == 0:
+        return None
+    return FaceBox(left, top, left + width, top + height)
+
+
+def _picture(images: Path, name: str) -> Path:
+    """The picture; the PNG copy of the aligned set keeps ``.jpg`` names in its lists."""
+    path = images / name
+    return path.with_suffix(".png") if images.name.endswith("_png") else path

@@ -1,0 +1,55 @@
+"""The YouTube Faces key-point set: CSVs of 68 interleaved points, groups are videos."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from kpcli.formats.layout import find_files, holds, read_text, split_of
+from kpcli.types import Reject, Sample
+
+_PATTERN = "*_frames_keypoints.csv"
+_FRAME = re.compile(r"_\d+\Z")
+
+
+def sniff(root: Path) -> bool:
+    """Whether a ``*_frames_keypoints.csv`` stands in ``root`` or one folder below."""
+    return holds(root, _PATTERN, depth=1)
+
+
+def read(root: Path) -> Iterator[Sample | Reject]:
+    """One sample a row; pictures lie in ``training/`` and ``test/`` beside the CSVs."""
+    for path in find_files(root, _PATTERN, depth=1):
+        folder = path.parent / path.name.split("_frames", 1)[0]
+        reader = csv.reader(read_text(path).splitlines())
+        next(reader, None)
+        for row in reader:
+            if not any(row):
+                continue
+            origin = f"{path}:{reader.line_num}"
+            try:
+                yield _sample(row, folder, split_of(path.name) or "train", origin)
+            except ValueError as e:
+                yield Reject(origin, "damaged label", str(e))
+
+
+def _sample(row: list[str], folder: Path, split: str, origin: str) -> Sample:
+    if len(row) != 137:
+        raise ValueError(f"expected a file name and 136 numbers, found {len(row)} values")
+    points = np.array([float(v) for v in row[1:]], np.float32).reshape(68, 2)
+    video = _FRAME.sub("", Path(row[0]).stem)
+    return Sample(
+        image=folder / row[0],
+        face=None,
+        points=points,
+        visible=np.ones(68, bool),
+        scheme="ibug68",
+        dataset="youtube_faces",
+        split=split,
+        group=f"youtube_faces/{video}",
+        origin=origin,
+    )
