@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -100,6 +101,14 @@ def _wide_gray(values: NDArray[np.generic]) -> Pixels:
         span = float(gray.max() - gray.min())
         gray = (gray - gray.min()) * (255 / span if span else 0)
     return np.repeat(np.clip(gray + 0.5, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def to_gray(pixels: Pixels) -> Pixels:
+    """RGB (..., H, W, 3) to BT.601 luma (..., H, W, 1), uint8."""
+    rows = pixels.reshape(-1, *pixels.shape[-2:])
+    return np.asarray(cv2.cvtColor(rows, cv2.COLOR_RGB2GRAY), np.uint8).reshape(
+        *pixels.shape[:-1], 1
+    )
 
 
 def write_image(path: Path, pixels: Pixels, quality: int = 90) -> None:

@@ -72,6 +72,9 @@ class TrainOptions:
     """A bundle whose weights to start from (where shapes fit), or ``default``."""
     precision: str = "auto"
     augment: AugmentOptions = AugmentOptions()
+    negatives: Path | None = None
+    """A CSV of boxes (widerface): crops of its pictures that show no face train the confidence."""
+    negative_share: float = 0.06
     cache_mb: int = 4096
     resume: bool = False
     root: Path | None = None
@@ -93,19 +96,44 @@ class EvalOptions:
 
 
 @dataclass(frozen=True)
+class FrameSelection:
+    """Which frames of a video or animation to annotate; stills are always annotated."""
+
+    every: int = 1
+    """Every Nth frame, counted from the first selected one."""
+    first: int = 1
+    last: int | None = None
+    """Frame numbers count from 1; both ends are included."""
+    start: float | None = None
+    end: float | None = None
+    """Presentation times in seconds; both ends are included."""
+
+
+ALL_FRAMES = FrameSelection()
+
+
+@dataclass(frozen=True)
 class AnnotateOptions:
     """Options of ``kpcli annotate``."""
 
     inputs: tuple[Path, ...]
+    """One folder, or files."""
     out: Path
-    folder: Path | None = None
     recursive: bool = True
     model: str = "default"
     detector: str = "haar"
     max_faces: int = 0
-    """0: all faces."""
+    """Of a frame, the best so many faces; 0: all."""
     min_confidence: float = 0.0
+    """Faces below are left out."""
     overlays: bool = True
     formats: tuple[str, ...] = ("csv",)
+    frames: FrameSelection = ALL_FRAMES
+    resume: bool = False
     overwrite: bool = False
+    dry_run: bool = False
+    workers: int = 0
+    """Processes; 1: none but this one; 0: as the work and the machine suggest."""
+    timeout: float = 120.0
+    """Seconds that a picture or a video frame may take; 0: no limit."""
     batch_size: int = 32

@@ -1,0 +1,81 @@
+"""``kpcli train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kpcli.options import AugmentOptions, TrainOptions
+
+_D = TrainOptions(csv=Path(), out=Path())
+
+
+def command(
+    csv: Annotated[Path, typer.Argument(help="A CSV that `kpcli prepare` wrote.")],
+    out: Annotated[Path, typer.Option(help="Run folder to make.")],
+    arch: Annotated[str, typer.Option(help="Architecture; see README for the names.")] = _D.arch,
+    epochs: Annotated[int, typer.Option(min=1)] = _D.epochs,
+    batch_size: Annotated[int, typer.Option(min=1)] = _D.batch_size,
+    learning_rate: Annotated[float, typer.Option(min=0)] = _D.learning_rate,
+    weight_decay: Annotated[float, typer.Option(min=0)] = _D.weight_decay,
+    loss: Annotated[
+        str, typer.Option(help="mse, l1, smooth_l1, wing, adaptive_wing or gaussian_nll.")
+    ] = _D.loss,
+    schedule: Annotated[str, typer.Option(help="cosine, step or constant.")] = _D.schedule,
+    warmup_epochs: Annotated[float, typer.Option(min=0)] = _D.warmup_epochs,
+    ema: Annotated[
+        float, typer.Option(min=0, max=0.99999, help="Momentum of averaged weights; 0: off.")
+    ] = _D.ema,
+    clip_norm: Annotated[float, typer.Option(min=0, help="Gradient norm; 0: off.")] = _D.clip_norm,
+    patience: Annotated[
+        int, typer.Option(min=0, help="Stop after so many epochs without a better one; 0: never.")
+    ] = _D.patience,
+    val: Annotated[
+        float, typer.Option(help="Share of train to validate on, if the CSV has no val rows.")
+    ] = _D.val,
+    seed: Annotated[int, typer.Option()] = _D.seed,
+    crop_scale: Annotated[
+        float, typer.Option(min=0.5, help="Side of the crop over side of the face box.")
+    ] = _D.crop_scale,
+    face_box: Annotated[
+        str,
+        typer.Option(help="landmarks: tight box as kpcli's detectors give; csv: the CSV's box."),
+    ] = _D.face_box,
+    weights: Annotated[
+        str, typer.Option(help="MobileNets: imagenet, none, or a Keras weights file.")
+    ] = _D.weights,
+    init: Annotated[
+        str | None, typer.Option(help="Bundle (or 'default') whose weights to start from.")
+    ] = _D.init,
+    precision: Annotated[
+        str, typer.Option(help="auto, float32, mixed_bfloat16 or mixed_float16.")
+    ] = _D.precision,
+    augment: Annotated[
+        float, typer.Option(min=0, help="Strength of augmentation; 0: off, 1: default.")
+    ] = 1.0,
+    negatives: Annotated[
+        Path | None, typer.Option(help="CSV of boxes (widerface) to take faceless crops from.")
+    ] = _D.negatives,
+    cache_mb: Annotated[
+        int, typer.Option(min=0, help="Memory for decoded faces, MiB.")
+    ] = _D.cache_mb,
+    root: Annotated[
+        Path | None, typer.Option(help="Where the pictures are, if not where the CSV says.")
+    ] = _D.root,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with this run.")] = False,
+) -> None:
+    """Train a landmark model on a prepared CSV; the run folder then holds a model bundle."""
+    options = TrainOptions(
+        csv=csv, out=out, arch=arch, epochs=epochs, batch_size=batch_size,
+        learning_rate=learning_rate, weight_decay=weight_decay, loss=loss, schedule=schedule,
+        warmup_epochs=warmup_epochs, ema=ema, clip_norm=clip_norm, patience=patience, val=val,
+        seed=seed, crop_scale=crop_scale, face_box=face_box, weights=weights, init=init,
+        precision=precision, augment=AugmentOptions(strength=augment), negatives=negatives,
+        cache_mb=cache_mb, resume=resume, root=root,
+    )  # fmt: skip
+    from kpcli.workflows.train import train
+
+    bundle = train(options, say=typer.echo)
+    typer.echo(f"model: {bundle.path}")

@@ -1,0 +1,88 @@
+"""Bundle in; crops to unit points, per-point scores and a confidence a face."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpcli.errors import ModelError
+from kpcli.images import to_gray
+from kpcli.model_bundle import ModelBundle
+from kpcli.types import Pixels
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PredictedFaces:
+    """What a model says of B crops.
+
+    ``unit`` (B, N, 2) float32 in unit coordinates of the crop, ``scores`` (B, N) and
+    ``confidence`` (B,) float32 in 0..1.
+    """
+
+    unit: Floats
+    scores: Floats
+    confidence: Floats
+
+
+class Predictor:
+    """Runs a bundle's model.
+
+    Parameters
+    ----------
+    bundle : ModelBundle
+
+    Raises
+    ------
+    ModelError
+        If the bundle is no landmark model or cannot be loaded.
+    """
+
+    def __init__(self, bundle: ModelBundle) -> None:
+        self.card = bundle.card
+        if self.card.task != "landmarks":
+            raise ModelError(
+                f"{bundle.path}: the model's task is {self.card.task!r}", expected="landmarks"
+            )
+        from kpcli.runtimes.keras_runtime import KerasRuntime
+
+        self._runtime = KerasRuntime(bundle.weights)
+
+    def predict(self, crops: Pixels) -> PredictedFaces:
+        """Landmarks of crops (B, S, S, 3) uint8 RGB."""
+        size = self.card.input_size
+        if crops.shape[1:] != (size, size, 3):
+            raise ValueError(f"crops of shape {crops.shape}, expected (B, {size}, {size}, 3)")
+        if self.card.colour == "gray":
+            crops = to_gray(crops)
+        return interpret(self._runtime.run(crops), self.card.crop_scale, self.card.calibration)
+
+
+def interpret(
+    outputs: Mapping[str, Any], crop_scale: float, calibration: Mapping[str, float]
+) -> PredictedFaces:
+    """Scores and confidence from a model's raw outputs.
+
+    ``log_scale`` is the logarithm of b of the density exp(-d / b) / b^2 of a point's distance d
+    from the truth; the point's score is the probability that d is below 5 % of the face box's
+    side: 1 - (1 + t / b) exp(-t / b). The face's confidence is the probability that the crop
+    shows a face times the mean score. Models without these outputs give 1.
+    """
+    unit = np.asarray(outputs["points"], np.float32)
+    batch, n = unit.shape[:2]
+    scores = np.ones((batch, n), np.float32)
+    if "log_scale" in outputs:
+        shift = calibration.get("log_scale_shift", 0.0)
+        scale = np.exp(np.asarray(outputs["log_scale"], np.float64) + shift)
+        ratio = 0.05 * 2 / crop_scale / scale
+        scores = (1 - (1 + ratio) * np.exp(-ratio)).astype(np.float32)
+    confidence = scores.mean(axis=1)
+    if "face_logit" in outputs:
+        logit = np.asarray(outputs["face_logit"], np.float64).reshape(batch)
+        confidence = (confidence / (1 + np.exp(-logit))).astype(np.float32)
+    return PredictedFaces(unit, scores, confidence)

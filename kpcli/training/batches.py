@@ -1,0 +1,191 @@
+"""Faces in memory, and batches of them: no tf.data, so every Keras backend can train."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from kpcli.errors import InputError
+from kpcli.geometry import CropTransform
+from kpcli.images import read_image, to_gray
+from kpcli.options import AugmentOptions
+from kpcli.progress import progress
+from kpcli.schemes import LandmarkScheme
+from kpcli.training.augment import geometric, photometric, scaled
+from kpcli.types import FaceBox, Pixels, Points, Sample
+
+REGION = 2.1
+"""Side of a cached region over side of the face box: what a turned, shifted crop may show."""
+
+
+@dataclass(frozen=True)
+class CropFormat:
+    """What a model's crop looks like."""
+
+    size: int
+    scale: float
+    colour: str
+
+    def finish(self, crop: Pixels) -> Pixels:
+        """The crop (S, S, 3) as the model takes it: (S, S, 3) or, for gray, (S, S, 1)."""
+        return to_gray(crop) if self.colour == "gray" else crop
+
+
+@dataclass(frozen=True)
+class Region:
+    """A square cut around one face, with its labels in the region's pixels."""
+
+    pixels: Pixels
+    points: Points
+    box: FaceBox
+
+
+def cut_region(sample: Sample, crop: CropFormat, pixels: Pixels) -> Region:
+    """The surroundings of a face at no more resolution than its crops will need."""
+    if sample.face is None:
+        raise ValueError(f"{sample.origin}: a face without a box")
+    wanted = 1.3 * crop.size * REGION / crop.scale
+    side = max(16, math.ceil(min(wanted, sample.face.side * REGION)))
+    transform = CropTransform.from_box(sample.face, side, REGION)
+    middle, half = (side - 1) / 2, side / REGION / 2
+    box = FaceBox(middle - half, middle - half, middle + half, middle + half)
+    points = transform.to_crop_pixels(sample.points).astype(np.float32)
+    return Region(transform.to_crop(pixels), points, box)
+
+
+class FaceStore:
+    """Regions of many faces, decoded once and kept up to a bound of memory.
+
+    Faces beyond the bound are decoded again whenever they are needed.
+    """
+
+    def __init__(self, samples: Sequence[Sample], crop: CropFormat, cache_mb: int) -> None:
+        self.samples = list(samples)
+        self.crop = crop
+        self._kept: dict[int, Region] = {}
+        room = cache_mb * 2**20
+        with ThreadPoolExecutor(4) as pool:
+            # In slices: a pool's map would decode everything ahead of the bound.
+            for first in progress(range(0, len(self.samples), 64), "loading faces", unit="batch"):
+                indices = range(first, min(first + 64, len(self.samples)))
+                for i, region in zip(indices, pool.map(self._load, indices), strict=True):
+                    if region.pixels.nbytes <= room:
+                        room -= region.pixels.nbytes
+                        self._kept[i] = region
+                if room < 2**16:
+                    break
+
+    def _load(self, index: int) -> Region:
+        sample = self.samples[index]
+        try:
+            return cut_region(sample, self.crop, read_image(sample.image))
+        except InputError as e:
+            raise InputError(
+                f"{sample.origin}: {e.what}",
+                actual=e.actual,
+                next_step="restore the picture, or run `kpcli prepare` again",
+            ) from e
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Region:
+        return self._kept[index] if index in self._kept else self._load(index)
+
+
+def plain_crop(region: Region, crop: CropFormat) -> tuple[Pixels, Points]:
+    """The crop that inference would make from the label's box, and its unit points."""
+    transform = CropTransform.from_box(region.box, crop.size, crop.scale)
+    return transform.to_crop(region.pixels), transform.to_unit(region.points).astype(np.float32)
+
+
+class TrainingBatches(keras.utils.PyDataset):
+    """Augmented batches; batch i of epoch e is the same whenever it is asked for.
+
+    Yields (crops (B, S, S, C) uint8, targets): ``points`` (B, N, 2) with 0 for NaN, ``mask``
+    (B, N) 1 where labelled, ``face`` (B, 1) 1 for a face and 0 for a crop that shows none.
+    """
+
+    def __init__(
+        self,
+        store: FaceStore,
+        scheme: LandmarkScheme,
+        augment: AugmentOptions,
+        batch_size: int,
+        seed: int,
+        *,
+        box_from_points: bool,
+        negatives: Sequence[Pixels] = (),
+        negative_share: float = 0.0,
+        workers: int = 1,
+    ) -> None:
+        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
+        self.store = store
+        self.scheme = scheme
+        self.augment = scaled(augment)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.box_from_points = box_from_points
+        self.negatives = negatives
+        self.n_negative = round(batch_size * negative_share) if negatives else 0
+        self.start_epoch(0)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Shuffle for this epoch (numbered from 0)."""
+        self.epoch = epoch
+        self._order = np.random.default_rng([self.seed, epoch]).permutation(len(self.store))
+
+    def __len__(self) -> int:
+        return max(1, len(self.store) // (self.batch_size - self.n_negative))
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        n_faces = self.batch_size - self.n_negative
+        chosen = self._order[index * n_faces : (index + 1) * n_faces]
+        pairs = [self._face(rng, int(i)) for i in chosen]
+        nothing = np.full((self.scheme.n_points, 2), np.nan, np.float32)
+        pairs += [(self._negative(rng), nothing) for _ in range(self.n_negative)]
+        crops = np.stack([self.store.crop.finish(c) for c, _ in pairs])
+        points = np.stack([p for _, p in pairs])
+        faces = np.array([[1.0]] * len(chosen) + [[0.0]] * self.n_negative, np.float32)
+        return crops, targets(points, faces)
+
+    def _face(self, rng: np.random.Generator, index: int) -> tuple[Pixels, Points]:
+        region, crop = self.store[index], self.store.crop
+        if self.augment.strength == 0:
+            return plain_crop(region, crop)
+        pixels, points = geometric(
+            rng, region.pixels, region.points, region.box, self.scheme, self.augment,
+            crop.size, crop.scale, box_from_points=self.box_from_points,
+        )  # fmt: skip
+        return photometric(rng, pixels, self.augment), points
+
+    def _negative(self, rng: np.random.Generator) -> Pixels:
+        patch = self.negatives[int(rng.integers(len(self.negatives)))]
+        side = patch.shape[0]
+        box = FaceBox(0, 0, side - 1, side - 1)
+        transform = CropTransform.from_box(
+            box, self.store.crop.size, float(rng.uniform(0.5, 1.0)),
+            rotation=float(rng.uniform(-30, 30)), mirror=bool(rng.random() < 0.5),
+        )  # fmt: skip
+        return photometric(rng, transform.to_crop(patch), self.augment)
+
+
+def targets(points: Points, faces: NDArray[np.float32]) -> dict[str, Any]:
+    """Targets of a batch from points (B, N, 2) that may be NaN."""
+    mask = (~np.isnan(points).any(axis=-1)).astype(np.float32)
+    return {"points": np.nan_to_num(points), "mask": mask, "face": faces}
+
+
+def validation_arrays(store: FaceStore) -> tuple[NDArray[np.uint8], Points]:
+    """All faces of a store as un-augmented crops (B, S, S, C) and unit points (B, N, 2)."""
+    pairs = [plain_crop(store[i], store.crop) for i in range(len(store))]
+    crops = np.stack([store.crop.finish(c) for c, _ in pairs])
+    return crops, np.stack([p for _, p in pairs])

@@ -1,0 +1,107 @@
+"""What a run folder shows beside the model: history, curves, TensorBoard log, sheets of faces."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+
+from kpcli.atomic import atomic_path
+from kpcli.drawing import EDGE, POINT, TRUTH, contact_sheet, draw_landmarks
+from kpcli.images import write_image
+from kpcli.schemes import LandmarkScheme
+from kpcli.training.batches import TrainingBatches
+from kpcli.types import Points
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write JSON under the path at once or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=1, default=str) + "\n", encoding="utf-8")
+
+
+def write_history(out: Path, rows: Sequence[dict[str, float]]) -> None:
+    """history.csv, curves.png and the TensorBoard log, all made anew from the rows."""
+    with (
+        atomic_path(out / "history.csv") as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    _draw_curves(rows, out / "curves.png")
+    _write_tensorboard(rows, out / "tensorboard")
+
+
+def write_augmented(path: Path, batches: TrainingBatches, scheme: LandmarkScheme) -> None:
+    tiles = []
+    for index in range(min(2, len(batches))):
+        crops, wanted = batches[index]
+        for crop, points, mask in zip(crops, wanted["points"], wanted["mask"], strict=True):
+            points = np.where(mask[:, None] > 0, points, np.nan)
+            tiles.append(_tile(crop, [(points, EDGE, POINT)], scheme))
+    write_image(path, contact_sheet(tiles[:48]))
+
+
+def write_samples(
+    path: Path, predict: Callable[[Any], Any], crops: Any, truth: Points, scheme: LandmarkScheme
+) -> None:
+    chosen = np.linspace(0, len(crops) - 1, min(24, len(crops))).astype(int)
+    points = keras.ops.convert_to_numpy(predict(crops[chosen])["points"])
+    tiles = [
+        _tile(crops[i], [(truth[i], TRUTH, TRUTH), (p, EDGE, POINT)], scheme)
+        for i, p in zip(chosen, points, strict=True)
+    ]
+    write_image(path, contact_sheet(tiles))
+
+
+def _tile(crop: Any, layers: Sequence[tuple[Any, Any, Any]], scheme: LandmarkScheme) -> Any:
+    """A crop at twice 96 px with unit points (N, 2) drawn on it."""
+    side = 192
+    rgb = np.repeat(crop, 3, axis=2) if crop.shape[2] == 1 else crop
+    tile = np.asarray(cv2.resize(rgb, (side, side)), np.uint8)
+    for points, edge, point in layers:
+        pixels = ((np.asarray(points) + 1) * side - 1) / 2
+        draw_landmarks(tile, pixels, scheme, edge_colour=edge, point_colour=point)
+    return tile
+
+
+def _draw_curves(rows: Sequence[dict[str, float]], path: Path) -> None:
+    """Training loss and validation NME (percent) by epoch."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = [row["epoch"] for row in rows]
+    left.plot(epochs, [row["loss"] for row in rows])
+    left.set(xlabel="epoch", ylabel="training loss")
+    nme = [row["val_nme"] for row in rows]
+    right.plot(epochs, nme)
+    best = min(range(len(nme)), key=nme.__getitem__)
+    right.plot([epochs[best]], [nme[best]], "o", label=f"best {nme[best]:.2f} %")
+    right.set(xlabel="epoch", ylabel="validation NME, %", yscale="log")
+    right.legend()
+    for axes in (left, right):
+        axes.grid(alpha=0.3, which="both")
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=100)
+
+
+def _write_tensorboard(rows: Sequence[dict[str, float]], folder: Path) -> None:
+    """Every column by epoch; the log is made anew, so that a resumed run has no double steps."""
+    from tensorboard.summary import Writer
+
+    shutil.rmtree(folder, ignore_errors=True)
+    writer = Writer(str(folder))
+    for row in rows:
+        for name, value in row.items():
+            if name != "epoch":
+                writer.add_scalar(name, value, int(row["epoch"]))
+    writer.close()
