@@ -1,1 +1,25 @@
+"""Face detectors, one file each; a spec is ``name`` or ``name:argument``."""
 
+from __future__ import annotations
+
+from kpcli.catalogue import DETECTORS, Detector, load
+
+
+def create_detector(spec: str) -> Detector:
+    """The detector of a spec such as ``haar`` or ``boxes_file:boxes.csv``.
+
+    Raises
+    ------
+    UsageError
+        If the name is unknown or its argument is missing or not taken.
+    InputError
+        If the file that the argument names cannot be used.
+    ModelError
+        If something the detector needs is not installed.
+    """
+    name, colon, argument = spec.partition(":")
+    detector: Detector = load("detector", name).create(argument if colon else None)
+    return detector
+
+
+__all__ = ["DETECTORS", "create_detector"]

@@ -1,0 +1,30 @@
+"""The whole picture is one face: for pictures that are face crops already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kpcli.errors import UsageError
+from kpcli.types import FaceBox, Pixels
+
+
+class WholeImage:
+    """One box, from edge to edge."""
+
+    def detect(
+        self, images: Sequence[Pixels], sources: Sequence[tuple[Path, int]]
+    ) -> list[list[FaceBox]]:
+        """One box a picture; see `kpcli.catalogue.Detector`."""
+        return [
+            [FaceBox(-0.5, -0.5, image.shape[1] - 0.5, image.shape[0] - 0.5)] for image in images
+        ]
+
+
+def create(argument: str | None) -> WholeImage:
+    """Takes no argument."""
+    if argument is not None:
+        raise UsageError(
+            "the detector 'whole_image' takes no argument", actual=f"whole_image:{argument}"
+        )
+    return WholeImage()

@@ -1,0 +1,95 @@
+"""Find the pictures and videos of a folder."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kpcli.errors import InputError
+
+# fmt: off
+PICTURES = frozenset((
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib", ".gif", ".tif",
+    ".tiff", ".jp2", ".tga", ".avif", ".ppm", ".pgm", ".pbm", ".pnm",
+))
+VIDEOS = frozenset((
+    ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp",
+    ".ts", ".mts", ".m2ts", ".ogv",
+))
+# fmt: on
+STATE = ".kpcli"
+"""Name of the folder that marks (and holds the state of) a folder of results."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Media files as sorted names relative to the folder (posix), and what was passed over.
+
+    ``ignored`` counts files by ending that are neither picture nor video.
+    """
+
+    root: Path
+    files: tuple[str, ...]
+    ignored: Counter[str]
+
+
+def is_video(path: Path) -> bool:
+    """Whether the ending is a video's."""
+    return path.suffix.lower() in VIDEOS
+
+
+def is_media(path: Path) -> bool:
+    """Whether the ending is a picture's or a video's."""
+    return path.suffix.lower() in PICTURES or is_video(path)
+
+
+def list_media(root: Path, *, recursive: bool = True, exclude: Iterable[Path] = ()) -> Listing:
+    """The media files under a folder, sorted by relative name; the order never depends on the disk.
+
+    Hidden files and folders, folders of earlier results and those in ``exclude`` are passed over;
+    links to folders are followed, each folder is entered once.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing or cannot be read.
+    """
+    if not root.is_dir():
+        raise InputError(
+            f"{root}: there is no such folder",
+            actual="a file" if root.exists() else "nothing there",
+            next_step="for single files: kpcli annotate file FILE...",
+        )
+    try:
+        os.scandir(root).close()
+    except OSError as e:
+        raise InputError(f"{root}: the folder cannot be read", actual=str(e)) from e
+    files: list[str] = []
+    ignored: Counter[str] = Counter()
+    for path in _walk(root, recursive, {p.resolve() for p in exclude}):
+        # A dangling link and an unreadable folder are listed: they fail by name when opened.
+        if path.is_dir() or (is_media(path) and (path.is_file() or not path.exists())):
+            files.append(path.relative_to(root).as_posix())
+        else:
+            ignored[path.suffix.lower() or "no ending"] += 1
+    return Listing(root, tuple(sorted(files)), ignored)
+
+
+def _walk(root: Path, recursive: bool, exclude: set[Path]) -> Iterator[Path]:
+    """Every file, and the folders that cannot be read."""
+    seen: set[Path] = set()
+    unreadable: list[OSError] = []
+    for folder, names, files in os.walk(root, onerror=unreadable.append, followlinks=True):
+        here = Path(folder)
+        real = here.resolve()
+        if real in seen or real in exclude or (here != root and STATE in names):
+            names.clear()
+            continue
+        seen.add(real)
+        # Sorted, so that of two links to one folder always the same one is entered.
+        names[:] = sorted(n for n in names if not n.startswith(".")) if recursive else []
+        yield from (here / name for name in files if not name.startswith("."))
+    yield from (Path(e.filename) for e in unreadable)
