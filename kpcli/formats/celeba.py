@@ -79,7 +79,8 @@ def _table(root: Path, pattern: str) -> dict[str, list[str]]:
     """A list file as name to values; empty where there is none."""
     base = root if root.is_dir() else root.parent.parent
     rows = (
-        line.split() for path in find_files(base, pattern, depth=2)
+        line.split()
+        for path in find_files(base, pattern, depth=2)
         for line in read_text(path).splitlines()
     )
     return {row[0]: row[1:] for row in rows if len(row) > 1}

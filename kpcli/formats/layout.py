@@ -4,12 +4,38 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from kpcli.errors import InputError
 
-PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
+_ENDINGS = ".jpg .jpeg .png .bmp .webp .tif .tiff .ppm .pgm .gif"
+PICTURE_ENDINGS = tuple(_ENDINGS.split())
+
+_SPLIT_WORDS = {
+    word + more: split
+    for split, word, mores in (
+        ("train", "train", ("", "ing", "set")),
+        ("val", "val", ("", "id", "idation", "set")),
+        ("test", "test", ("", "ing", "set")),
+    )
+    for more in mores
+}
+# Folder of 300-W: (split, subset of the test set).
+_LAYOUT_300W = {
+    "helen/trainset": ("train", ""),
+    "lfpw/trainset": ("train", ""),
+    "afw": ("train", ""),
+    "helen/testset": ("test", "common"),
+    "lfpw/testset": ("test", "common"),
+    "ibug": ("test", "challenging"),
+    "01_indoor": ("test", "private"),
+    "02_outdoor": ("test", "private"),
+}
+_COPY = re.compile(r"(_mirror)?(_\d{1,2})?(_mirror)?\Z")
 
 
 def find_files(root: Path, *patterns: str, depth: int | None = None) -> Iterator[Path]:
@@ -70,8 +96,59 @@ def folder_near(start: Path, *names: str, levels: int = 4) -> Path | None:
 def split_of(*names: str) -> str | None:
     """The split that the last telling name says: ``train_set`` is train, ``test.xml`` is test."""
     for name in reversed(names):
-        words = "".join(c if c.isalpha() else " " for c in name.lower()).split()
-        for prefix, split in (("train", "train"), ("val", "val"), ("test", "test")):
-            if any(word.startswith(prefix) for word in words):
-                return split
+        for word in re.findall(r"[a-z]+", name.lower()):
+            if word in _SPLIT_WORDS:
+                return _SPLIT_WORDS[word]
     return None
+
+
+def picture_beside(label: Path) -> Path:
+    """The picture beside a label file: same stem, any ending; ``.jpg`` if there is none."""
+    return _pictures(label.parent).get(label.stem, label.with_suffix(".jpg"))
+
+
+@lru_cache(maxsize=8)
+def _pictures(folder: Path) -> dict[str, Path]:
+    """Stem to picture of one folder; of several endings the first of `PICTURE_ENDINGS`."""
+    found: dict[str, Path] = {}
+    ranks = {ending: i for i, ending in enumerate(PICTURE_ENDINGS)}
+    files = [p for p in folder.iterdir() if p.suffix.lower() in ranks]
+    for path in sorted(files, key=lambda p: -ranks[p.suffix.lower()]):
+        found[path.stem] = path
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the folders of a file tell about it."""
+
+    dataset: str
+    source: str
+    split: str
+    subset: str
+
+    def group(self, stem: str) -> str:
+        """The picture's group: faces and mirrored copies of one picture share it."""
+        return "/".join(p for p in (self.dataset, self.source, _COPY.sub("", stem)) if p)
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        return {"source": self.source} if self.source else {}
+
+
+def place(path: Path, root: Path) -> Place:
+    """Dataset, source, split and subset of a file at or below ``root``.
+
+    The folders of 300-W are known by name, also where ``root`` is one of them
+    (``prepare 300w/helen/testset``). Of other datasets, ``root`` gives the name.
+    """
+    base = root.resolve() if root.is_dir() else root.resolve().parent
+    folder = path.resolve().parent
+    inner = folder.relative_to(base).parts if folder.is_relative_to(base) else ()
+    names = (base.parent.name, base.name, *inner)
+    for end in range(len(names), 1, -1):
+        for key in ("/".join(names[end - 2 : end]), names[end - 1]):
+            if key.lower() in _LAYOUT_300W:
+                return Place("300w", key.lower(), *_LAYOUT_300W[key.lower()])
+    split = split_of(*inner) or _SPLIT_WORDS.get(base.name.lower()) or "train"
+    return Place(base.name, "/".join(inner), split, "")

@@ -27,6 +27,7 @@ from kpcli.types import FaceBox, Reject, Sample
 ATTRIBUTES = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
 _PATTERN = "wider_face_*_bbx_gt.txt"
 Lines = list[tuple[int, str]]
+Row = tuple[int, FaceBox | None, dict[str, str]]
 
 
 def sniff(root: Path) -> bool:
@@ -82,7 +83,7 @@ def _pictures(text: str) -> Iterator[tuple[int, str, Lines]]:
         yield number, name, lines
 
 
-def _boxes(lines: Lines) -> list[tuple[int, FaceBox, dict[str, str]]]:
+def _boxes(lines: Lines) -> list[Row]:
     """Line number, box and attributes of each box; ValueError(line, problem) if damaged."""
     if not lines:
         raise ValueError(0, "no count of faces")

@@ -35,15 +35,17 @@ class EmbeddedPictures(AbstractContextManager["EmbeddedPictures"]):
     def __enter__(self) -> Self:
         return self
 
-    def keep(self, sample: Sample) -> Sample:
-        """The sample with its embedded picture, if it has one, written to disk."""
+    def keep(self, sample: Sample, source: str) -> Sample:
+        """The sample with its embedded picture, if it has one, written to disk.
+
+        ``source`` names the subfolder: no two sources may share it.
+        """
         if sample.pixels is None:
             return sample
         if self._temporary is None:
             self._temporary = self._stack.enter_context(atomic_folder(self._folder))
-        path = self._temporary / sample.image
-        if not path.exists():
-            write_image(path, sample.pixels)
+        path = self._temporary / source / sample.image
+        write_image(path, sample.pixels)
         return replace(sample, image=path, pixels=None)
 
     def final_path(self, path: Path) -> Path:

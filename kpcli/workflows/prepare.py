@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from kpcli import catalogue
 from kpcli.atomic import atomic_path
@@ -28,6 +27,7 @@ from kpcli.validation import PictureFacts, check
 from kpcli.workflows.embedded_pictures import EmbeddedPictures
 from kpcli.workflows.prepare_preview import write_preview
 
+_ORIGIN = re.compile(r"(.*): ?((?:\w+ )?\d+)\Z")
 Seen = dict[Path, tuple[PictureFacts, Fingerprint | None]]
 
 
@@ -152,14 +152,14 @@ def _read_all(
     """All sources' samples with a box each, and what could not be parsed."""
     samples: list[Sample] = []
     rejects: list[Reject] = []
-    for root, name in formats:
+    for number, (root, name) in enumerate(formats, start=1):
         module = catalogue.load("dataset format", name)
         own: list[Sample] = []
         for item in progress(module.read(root), f"reading {root.name}", unit="label"):
             if isinstance(item, Reject):
                 rejects.append(item)
             else:
-                own.append(_with_box(store.keep(item), options.face_box))
+                own.append(_with_box(store.keep(item, f"{number}_{name}"), options.face_box))
         own, odd = _of_one_scheme(own, options.scheme)
         samples += own
         rejects += odd
@@ -180,9 +180,7 @@ def _with_box(sample: Sample, face_box: str) -> Sample:
     return replace(sample, face=derived, box_source="points")
 
 
-def _of_one_scheme(
-    samples: list[Sample], target: str | None
-) -> tuple[list[Sample], list[Reject]]:
+def _of_one_scheme(samples: list[Sample], target: str | None) -> tuple[list[Sample], list[Reject]]:
     """Reject those of one source that have another number of points than most of it."""
     if not samples:
         return [], []
@@ -297,9 +295,8 @@ def _common_root(samples: Sequence[Sample]) -> Path:
 def _write_rejects(rejects: Sequence[Reject], path: Path) -> None:
     rows = []
     for reject in rejects:
-        file, _, line = reject.origin.rpartition(":")
-        if not line.isdigit():
-            file, line = reject.origin, ""
+        match = _ORIGIN.match(reject.origin)
+        file, line = match.groups() if match else (reject.origin, "")
         reason = f"{reject.reason}: {reject.detail}" if reject.detail else reject.reason
         rows.append([file, line, reason])
     _write_table(path, ["file", "line", "reason"], rows)
@@ -308,8 +305,14 @@ def _write_rejects(rejects: Sequence[Reject], path: Path) -> None:
 def _write_duplicates(duplicates: Sequence[Duplicate], path: Path) -> None:
     header = ["first", "first_split", "second", "second_split", "distance", "correlation"]
     rows = [
-        [str(d.first), d.first_split, str(d.second), d.second_split, str(d.distance),
-         f"{d.correlation:.4f}"]
+        [
+            str(d.first),
+            d.first_split,
+            str(d.second),
+            d.second_split,
+            str(d.distance),
+            f"{d.correlation:.4f}",
+        ]
         for d in duplicates
     ]
     _write_table(path, header, rows)

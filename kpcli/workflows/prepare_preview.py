@@ -41,9 +41,7 @@ def _face_tile(sample: Sample) -> Pixels:
     layers = [(sample.points, EDGE, POINT)]
     label = f"{sample.dataset} {sample.split}"
     scheme = get_scheme(sample.scheme)
-    return face_tile(
-        read_image(sample.image), sample.face, layers, scheme, size=TILE, label=label
-    )
+    return face_tile(read_image(sample.image), sample.face, layers, scheme, size=TILE, label=label)
 
 
 def _boxes_tile(image: Path, samples: Sequence[Sample]) -> Pixels:

@@ -1,0 +1,82 @@
+"""COFW's colour ``.mat`` files (HDF5): pictures, boxes, 29 points and which are occluded.
+
+The pictures stand inside the files. Coordinates are taken as they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpcli.formats.layout import find_files, holds, split_of
+from kpcli.types import FaceBox, Pixels, Reject, Sample
+
+_PATTERNS = ("COFW_train*.mat", "COFW_test*.mat")
+_N = 29
+
+
+def sniff(root: Path) -> bool:
+    """Whether COFW's files stand in or right below ``root``."""
+    return holds(root, *_PATTERNS, depth=1)
+
+
+def read(root: Path) -> Iterator[Sample | Reject]:
+    """One sample a picture, the picture with it."""
+    import h5py
+
+    for path in find_files(root, *_PATTERNS, depth=1):
+        split = split_of(path.name) or "train"
+        suffix = "T" if split == "test" else "Tr"
+        try:
+            with h5py.File(path, "r") as file:
+                pictures, labels, boxes = (file[k + suffix] for k in ("Is", "phis", "bboxes"))
+                if labels.shape[0] != 3 * _N:
+                    raise ValueError(f"phis{suffix} holds {labels.shape[0]} rows, not {3 * _N}")
+                for i in range(labels.shape[1]):
+                    origin = f"{path}: face {i + 1}"
+                    try:
+                        pixels = _pixels(file[pictures[0, i]][()])
+                    except (KeyError, ValueError, IndexError, OSError) as e:
+                        yield Reject(origin, "damaged label", repr(e))
+                        continue
+                    yield _sample(pixels, labels[:, i], boxes[:, i], split, i + 1, origin)
+        except (OSError, KeyError, ValueError) as e:
+            yield Reject(str(path), "damaged file", str(e))
+
+
+def _pixels(values: NDArray[Any]) -> Pixels:
+    """A picture as HDF5 holds it, (3, W, H) or gray (W, H), as (H, W, 3)."""
+    if values.ndim == 2:
+        values = np.repeat(values[None], 3, axis=0)
+    if values.ndim != 3 or values.shape[0] != 3:
+        raise ValueError(f"expected a picture, found an array of shape {values.shape}")
+    return np.ascontiguousarray(values.transpose(2, 1, 0), np.uint8)
+
+
+def _sample(
+    pixels: Pixels,
+    label: NDArray[np.float64],
+    box: NDArray[np.float64],
+    split: str,
+    number: int,
+    origin: str,
+) -> Sample:
+    left, top, width, height = (float(v) for v in box[:4])
+    name = f"{split}_{number:04d}"
+    return Sample(
+        image=Path(f"{name}.png"),
+        face=FaceBox(left, top, left + width, top + height),
+        points=np.stack([label[:_N], label[_N : 2 * _N]], axis=1).astype(np.float32),
+        visible=label[2 * _N :] == 0,
+        scheme="cofw29",
+        dataset="cofw",
+        split=split,
+        group=f"cofw/{name}",
+        box_source="file",
+        origin=origin,
+        pixels=pixels,
+    )
