@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kpcli.options import AugmentOptions, TrainOptions
+from kpcli.recipes import recipe_options
 
 _D = TrainOptions(csv=Path(), out=Path())
 
 
 def command(
+    context: typer.Context,
     csv: Annotated[Path, typer.Argument(help="A CSV that `kpcli prepare` wrote.")],
     out: Annotated[Path, typer.Option(help="Run folder to make.")],
+    recipe: Annotated[
+        str | None, typer.Option(help="Start from the options of a shipped model's recipe.")
+    ] = None,
     arch: Annotated[str, typer.Option(help="Architecture; see README for the names.")] = _D.arch,
     epochs: Annotated[int, typer.Option(min=1)] = _D.epochs,
     batch_size: Annotated[int, typer.Option(min=1)] = _D.batch_size,
@@ -75,7 +81,16 @@ def command(
         precision=precision, augment=AugmentOptions(strength=augment), negatives=negatives,
         cache_mb=cache_mb, resume=resume, root=root,
     )  # fmt: skip
+    if recipe is not None:
+        given = {name for name in context.params if _is_given(context, name)}
+        values = {k: v for k, v in recipe_options(recipe).items() if k not in given}
+        options = replace(options, **values)
     from kpcli.workflows.train import train
 
     bundle = train(options, say=typer.echo)
     typer.echo(f"model: {bundle.path}")
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")

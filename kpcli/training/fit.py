@@ -60,10 +60,11 @@ def compiled(network: keras.Model, options: TrainOptions, steps: int) -> Landmar
         options.schedule, options.learning_rate,
         round(options.warmup_epochs * steps), options.epochs * steps,
     )  # fmt: skip
+    momentum = averaging_momentum(options.ema, options.epochs * steps)
     optimizer = keras.optimizers.AdamW(
         schedule, weight_decay=options.weight_decay,
         global_clipnorm=options.clip_norm or None,
-        use_ema=options.ema > 0, ema_momentum=options.ema or 0.99, ema_overwrite_frequency=None,
+        use_ema=momentum > 0, ema_momentum=momentum or 0.99, ema_overwrite_frequency=None,
     )  # fmt: skip
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     trainer = LandmarkTrainer(network, LOSSES[options.loss])
@@ -73,6 +74,11 @@ def compiled(network: keras.Model, options: TrainOptions, steps: int) -> Landmar
     trainer.build((None, *network.input.shape[1:]))
     optimizer.build(trainer.trainable_variables)
     return trainer
+
+
+def averaging_momentum(wanted: float, steps: int) -> float:
+    """The momentum, lowered in short trainings so that the average forgets the first weights."""
+    return max(0.0, min(wanted, 1 - 10 / steps))
 
 
 class Checkpoint:
@@ -126,7 +132,6 @@ class EpochEnd(keras.callbacks.Callback):
         checkpoint: Checkpoint,
         history: list[dict[str, float]],
         patience: int,
-        averaged: bool,
     ) -> None:
         super().__init__()
         self.batches = batches
@@ -135,7 +140,6 @@ class EpochEnd(keras.callbacks.Callback):
         self.checkpoint = checkpoint
         self.history = history
         self.patience = patience
-        self.averaged = averaged
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.batches.start_epoch(epoch)
@@ -153,7 +157,7 @@ class EpochEnd(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         network = self.model.network
         seconds = time.monotonic() - self.started
-        raw = self._average(network) if self.averaged else []
+        raw = self._average(network)
         row = {
             "epoch": float(epoch + 1), "loss": float(logs["loss"]), "seconds": seconds,
             **self.validate(network),
@@ -161,16 +165,23 @@ class EpochEnd(keras.callbacks.Callback):
         self.history.append(row)
         best = min(range(len(self.history)), key=lambda i: self.history[i]["val_nme"])
         self.report(self.history, best == len(self.history) - 1, network)
-        for variable, value in zip(network.trainable_variables, raw, strict=False):
+        for variable, value in zip(network.trainable_variables if raw else (), raw, strict=True):
             variable.assign(value)
         self.checkpoint.save({"history": self.history})
         if self.patience and len(self.history) - 1 - best >= self.patience:
             self.model.stop_training = True
 
     def _average(self, network: keras.Model) -> list[NDArray[Any]]:
-        """Put the averaged weights in place; returns the raw ones."""
+        """Put the averaged weights in place and return the raw ones, to be put back.
+
+        Nothing is done (and returned) without averaging, or while the average still holds more
+        than a hundredth of the first weights.
+        """
+        optimizer = self.model.optimizer
+        if not optimizer.use_ema or optimizer.ema_momentum ** int(optimizer.iterations) > 0.01:
+            return []
         raw = [np.asarray(keras.ops.convert_to_numpy(v)) for v in network.trainable_variables]
-        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        optimizer.finalize_variable_values(self.model.trainable_variables)
         return raw
 
 

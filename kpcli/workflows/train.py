@@ -87,9 +87,7 @@ def train(options: TrainOptions, say: Callable[[str], None] = print) -> ModelBun
             write_samples(options.out / "samples.png", predict, crops, truth, scheme)
         write_history(options.out, rows)
 
-    callback = EpochEnd(
-        batches, validate, on_epoch, checkpoint, history, options.patience, options.ema > 0
-    )
+    callback = EpochEnd(batches, validate, on_epoch, checkpoint, history, options.patience)
     say(f"{len(train_set)} faces to train, {len(val_set)} to validate, scheme {scheme.name}")
     say(f"{options.arch}: {network.count_params():,} parameters, {_device()}")
     started = time.monotonic()
