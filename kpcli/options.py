@@ -88,8 +88,13 @@ class EvalOptions:
     split: str = "test"
     model: str = "default"
     protocol: str | None = None
+    """``ocular``, ``pupil`` or ``box``; None: the scheme's own."""
+    cut: float | None = None
+    """Percent of the normaliser above which a face counts as failed; None: the protocol's."""
     boxes: str = "labels"
+    """``labels``, or a detector such as ``haar``."""
     out: Path | None = None
+    """Folder of the report; None: ``eval_<CSV's name>_<split>`` in the current folder."""
     root: Path | None = None
     bootstrap: int = 1000
     seed: int = 0

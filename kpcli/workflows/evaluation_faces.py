@@ -1,0 +1,173 @@
+"""Predict every labelled face of a split: pictures to crops to landmarks in frame pixels."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from kpcli.catalogue import Detector
+from kpcli.dataset_csv import with_landmark_box
+from kpcli.errors import InputError
+from kpcli.geometry import CropTransform
+from kpcli.images import read_image
+from kpcli.model_bundle import ModelCard
+from kpcli.predictor import PredictedFaces
+from kpcli.progress import progress
+from kpcli.schemes import convert_points
+from kpcli.types import FaceBox, Pixels, Points, Sample
+
+BATCH = 64
+PICTURES = 8
+"""Decoded pictures that wait at a time: what bounds the memory."""
+
+MATCH_IOU = 0.4
+"""A detected box belongs to a label if it overlaps the label's landmark box by more than this."""
+
+
+class FacePredictor(Protocol):
+    """What `kpcli.predictor.Predictor` offers."""
+
+    card: ModelCard
+
+    def predict(self, crops: Pixels) -> PredictedFaces: ...
+
+
+@dataclass(frozen=True)
+class ScoredFace:
+    """One labelled face and what the model said of it.
+
+    ``points`` (N, 2) are in frame pixels in the label's scheme, all NaN where the face was
+    missed; ``box`` is the box that the crop was cut by, None where the face was missed.
+    """
+
+    sample: Sample
+    points: Points
+    box: FaceBox | None = None
+    confidence: float = 0.0
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A labelled face that cannot be scored: its picture or its label is unusable."""
+
+    sample: Sample
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Crop:
+    sample: Sample
+    box: FaceBox
+    transform: CropTransform
+    pixels: Pixels
+
+
+def predict_faces(
+    samples: Sequence[Sample], predictor: FacePredictor, detector: Detector | None
+) -> Iterator[ScoredFace | Unreadable]:
+    """Every sample once, in no particular order; boxes are the labels' where no detector is."""
+    waiting: list[_Crop] = []
+    for item in _crops(samples, predictor.card, detector):
+        if isinstance(item, _Crop):
+            waiting.append(item)
+            if len(waiting) == BATCH:
+                yield from _predict(waiting, predictor)
+                waiting = []
+        else:
+            yield item
+    if waiting:
+        yield from _predict(waiting, predictor)
+
+
+def _predict(crops: Sequence[_Crop], predictor: FacePredictor) -> Iterator[ScoredFace]:
+    faces = predictor.predict(np.stack([c.pixels for c in crops]))
+    source = predictor.card.landmark_scheme.name
+    for crop, unit, confidence in zip(crops, faces.unit, faces.confidence, strict=True):
+        points = convert_points(crop.transform.to_frame(unit), source, crop.sample.scheme)
+        yield ScoredFace(crop.sample, points, crop.box, float(confidence))
+
+
+def _crops(
+    samples: Sequence[Sample], card: ModelCard, detector: Detector | None
+) -> Iterator[_Crop | ScoredFace | Unreadable]:
+    by_picture: dict[Path, list[Sample]] = {}
+    for sample in samples:
+        by_picture.setdefault(sample.image, []).append(sample)
+    decoded = zip(by_picture, _decode(by_picture), strict=True)
+    for path, pixels in progress(decoded, "scoring", total=len(by_picture), unit="picture"):
+        here = by_picture[path]
+        if isinstance(pixels, InputError):
+            yield from (Unreadable(sample, pixels.what) for sample in here)
+            continue
+        damaged = [s for s in here if not _spans_an_area(s)]
+        yield from (Unreadable(s, f"{s.origin}: a label without a box area") for s in damaged)
+        here = [s for s in here if _spans_an_area(s)]
+        if detector is None:
+            boxes: list[FaceBox | None] = [label_box(sample, card) for sample in here]
+        else:
+            boxes = match(here, detector.detect([pixels], [(path, 0)])[0])
+        for sample, box in zip(here, boxes, strict=True):
+            if box is None:
+                yield ScoredFace(sample, np.full_like(sample.points, np.nan))
+            else:
+                transform = CropTransform.from_box(box, card.input_size, card.crop_scale)
+                yield _Crop(sample, box, transform, transform.to_crop(pixels))
+
+
+def _spans_an_area(sample: Sample) -> bool:
+    """Whether the label has boxes to cut and to match by."""
+    labelled = sample.points[~np.isnan(sample.points).any(axis=1)]
+    if len(np.unique(labelled, axis=0)) < 2 or sample.face is None:
+        return False
+    return sample.face.side > 0
+
+
+def _decode(paths: Iterable[Path]) -> Iterator[Pixels | InputError]:
+    """The pictures in order, decoded by threads, `PICTURES` ahead at most."""
+
+    def read(path: Path) -> Pixels | InputError:
+        try:
+            return read_image(path)
+        except InputError as e:
+            return e
+
+    waiting: deque[Future[Pixels | InputError]] = deque()
+    with ThreadPoolExecutor(4) as pool:
+        for path in paths:
+            waiting.append(pool.submit(read, path))
+            if len(waiting) >= PICTURES:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def label_box(sample: Sample, card: ModelCard) -> FaceBox | None:
+    """The label's box of the kind that the model was trained on."""
+    return with_landmark_box(sample).face if card.face_box == "landmarks" else sample.face
+
+
+def match(samples: Sequence[Sample], detected: Sequence[FaceBox]) -> list[FaceBox | None]:
+    """The detected box of each label of one picture, None where the detector missed the face.
+
+    Pairs are taken by falling overlap with the label's landmark box, each box once, as long as
+    the intersection over union is above `MATCH_IOU`: detectors frame faces differently, and a
+    neighbour's box rarely overlaps by that much.
+    """
+    pairs = []
+    for i, sample in enumerate(samples):
+        truth = with_landmark_box(sample).face
+        if truth is not None:
+            pairs += [(truth.iou(box), i, j) for j, box in enumerate(detected)]
+    matched: list[FaceBox | None] = [None] * len(samples)
+    taken: set[int] = set()
+    for overlap, i, j in sorted(pairs, key=lambda pair: -pair[0]):
+        if overlap > MATCH_IOU and matched[i] is None and j not in taken:
+            matched[i] = detected[j]
+            taken.add(j)
+    return matched
