@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kpcli.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from kpcli.types import FaceBox, Pixels, Reject, Sample
+    from kpcli.schemes import LandmarkScheme
+    from kpcli.types import FaceBox, FrameFaces, Pixels, Reject, Sample
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,23 @@ class Detector(Protocol):
         self, images: Sequence[Pixels], sources: Sequence[tuple[Path, int]]
     ) -> list[list[FaceBox]]:
         """Faces of each picture, best first. ``sources`` are (file, frame index)."""
+
+
+class Writer(Protocol):
+    """What ``create`` of a module of `WRITERS` gives inside its ``with`` block."""
+
+    def write(self, frame: FrameFaces) -> None:
+        """Add one frame; frames come file by file, in the order of the file."""
+
+
+class WriterModule(Protocol):
+    """What a module of `WRITERS` offers."""
+
+    OUTPUT: str
+    """The file or folder it writes, relative to the output folder."""
+
+    def create(self, out: Path, scheme: LandmarkScheme) -> AbstractContextManager[Writer]:
+        """A writer whose output appears (or is replaced) when the block ends well."""
 
 
 class ArchitectureModule(Protocol):

@@ -105,12 +105,16 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One decoded picture or video frame, upright, (H, W, 3) uint8 RGB."""
+    """One decoded picture or video frame, upright, (H, W, 3) uint8 RGB.
+
+    ``index`` counts from 1; ``moving`` says that the source has several frames in time.
+    """
 
     source: Path
     index: int
     seconds: float
     pixels: Pixels
+    moving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +133,19 @@ class Prediction:
     confidence: float
     track: int
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFaces:
+    """All faces found in one frame: what writers write.
+
+    ``file`` is the source's name relative to the annotated folder (posix); ``width`` and
+    ``height`` are the upright frame's, in pixels.
+    """
+
+    file: str
+    index: int
+    seconds: float
+    width: int
+    height: int
+    faces: tuple[Prediction, ...]

@@ -17,15 +17,6 @@ ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 """Formats whose further pictures are frames in time; of others (TIFF, MPO) the first counts."""
 
 
-def is_animation(path: Path) -> bool:
-    """Whether the file holds several frames in time; False for what cannot be opened."""
-    try:
-        with open_image(path) as image:
-            return _n_frames(image) > 1
-    except InputError:
-        return False
-
-
 def _n_frames(image: Image.Image) -> int:
     return int(getattr(image, "n_frames", 1)) if image.format in ANIMATED else 1
 
@@ -58,7 +49,7 @@ def picture_frames(path: Path, selection: FrameSelection = ALL_FRAMES) -> Iterat
             pixels = decode(image, path)  # every frame: each may build upon the last
             milliseconds += float(image.info.get("duration") or 0)
             if chooser.wants(index, seconds):
-                yield Frame(path, index, seconds, pixels)
+                yield Frame(path, index, seconds, pixels, moving=True)
 
 
 def _seek(image: Image.Image, index: int, path: Path) -> None:

@@ -76,7 +76,7 @@ def video_frames(path: Path, selection: FrameSelection = ALL_FRAMES) -> Iterator
             if chooser.past(index, seconds):
                 return
             if chooser.wants(index, seconds):
-                yield Frame(path, index, seconds, _upright(frame))
+                yield Frame(path, index, seconds, _upright(frame), moving=True)
         if index == 0:
             raise InputError(
                 f"{path}: no frame can be decoded", actual="; ".join(damage[:1]) or "no frames"
