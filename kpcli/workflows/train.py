@@ -250,13 +250,12 @@ def plain(options: Any) -> dict[str, Any]:
 def _device() -> str:
     import keras
 
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
+    backend = keras.backend.backend()
+    if backend == "torch":  # Keras has no device list for it
+        import torch
 
-        found = [d.name for d in tf.config.list_logical_devices("GPU")] or ["CPU"]
-    else:
-        found = list(keras.distribution.list_devices()) or ["CPU"]
-    return f"{keras.backend.backend()} on {', '.join(found)}"
+        return f"torch on {'cuda' if torch.cuda.is_available() else 'cpu'}"
+    return f"{backend} on {', '.join(keras.distribution.list_devices())}"
 
 
 def _write_run(
