@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -87,6 +88,7 @@ def evaluate(
         predictor = Predictor(bundle)
     else:
         check_schemes(predictor.card, scheme, options)
+    check_writable(folder(options))
     evaluation = measure(samples, scheme, protocol, predictor, detector, options)
     write_report(evaluation, folder(options), say)
     return evaluation
@@ -95,6 +97,19 @@ def evaluate(
 def folder(options: EvalOptions) -> Path:
     """Where the report goes."""
     return options.out or Path(f"eval_{options.csv.stem}_{options.split}")
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a report folder that cannot be made, before the long work."""
+    nearest = path.absolute()
+    while not nearest.exists():
+        nearest = nearest.parent
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise InputError(
+            f"{path}: cannot be written",
+            actual=f"{nearest} is {'not writable' if nearest.is_dir() else 'a file'}",
+            next_step="choose another --out",
+        )
 
 
 def read_split(options: EvalOptions) -> list[Sample]:
