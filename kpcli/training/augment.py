@@ -60,7 +60,7 @@ def geometric(
     mirror = bool(scheme.flip_order) and rng.random() < options.flip
     shift = (0.0, 0.0)
     if box_from_points and rotation:
-        box, shift = _turned_box(points, box, scheme, rotation)
+        box, shift = turned_box(points, box, scheme, rotation)
     scale = crop_scale * math.exp(rng.normal(0, options.scale / 2)) if options.scale else crop_scale
     jitter = rng.normal(0, options.shift / 2, 2) if options.shift else (0.0, 0.0)
     transform = CropTransform.from_box(
@@ -71,7 +71,7 @@ def geometric(
     return transform.to_crop(pixels), flip_points(unit, scheme) if mirror else unit
 
 
-def _turned_box(
+def turned_box(
     points: Points, box: FaceBox, scheme: LandmarkScheme, rotation: float
 ) -> tuple[FaceBox, tuple[float, float]]:
     """Box with the side of the turned face's landmark box, and the shift to its centre."""

@@ -73,14 +73,14 @@ def test_mirroring_needs_a_flip_order() -> None:
     np.testing.assert_allclose(centroid(crop[..., 0]), pixels[0], atol=0.35)
 
 
-def test_turned_box_is_the_box_of_the_turned_points() -> None:
+def testturned_box_is_the_box_of_the_turned_points() -> None:
     """A face turned by 90 degrees is framed as tightly as an upright one."""
     rng = np.random.default_rng(3)
     points = rng.uniform(-1, 1, (68, 2)).astype(np.float32) * [30, 50] + [100, 110]
     points = points.astype(np.float32)
     low, high = points.min(0), points.max(0)
     box = FaceBox(*low.tolist(), *high.tolist())
-    resized, shift = augment._turned_box(points, box, IBUG68, 90.0)
+    resized, shift = augment.turned_box(points, box, IBUG68, 90.0)
     assert resized.side == pytest.approx(box.side, rel=1e-3)
     assert np.hypot(*shift) * resized.side == pytest.approx(0, abs=0.5)
 
