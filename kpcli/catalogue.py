@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kpcli.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from kpcli.schemes import LandmarkScheme
     from kpcli.types import FaceBox, FrameFaces, Pixels, Reject, Sample
 
@@ -74,6 +77,30 @@ class ArchitectureModule(Protocol):
         """A keras.Model: (B, S, S, 3 or 1) in 0..255 to a dict with ``points`` (B, N, 2)."""
 
 
+class Runtime(Protocol):
+    """What ``create`` of a module of `RUNTIMES` returns."""
+
+    line: str
+    """The library, its version and the device that runs."""
+
+    def run(self, pictures: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
+        """Outputs by name of pictures (B, H, W, C) in 0..255, uint8 or float32."""
+
+
+class RuntimeModule(Protocol):
+    """What a module of `RUNTIMES` offers; importing it does not import its library."""
+
+    FILE: str
+    """The twin that it runs, a file or folder of the bundle."""
+    PACKAGE: str
+    """The library that it imports."""
+    INSTALL: str
+    """What pip installs to have it."""
+
+    def create(self, path: Path, threads: int = 0) -> Runtime:
+        """Open the twin; ``threads`` 0: as many as the library likes."""
+
+
 FORMATS: Mapping[str, Entry] = {
     "ibug": Entry("kpcli.formats.ibug", "iBUG .pts beside the pictures (300-W and others)"),
     "dlib": Entry("kpcli.formats.dlib", "dlib/imglab XML"),
@@ -118,11 +145,18 @@ WRITERS: Mapping[str, Entry] = {
     "pts": Entry("kpcli.writers.pts", "iBUG .pts, one file a face"),
 }
 
+RUNTIMES: Mapping[str, Entry] = {
+    "onnx": Entry("kpcli.runtimes.onnx_runtime", "ONNX Runtime on model.onnx"),
+    "keras": Entry("kpcli.runtimes.keras_runtime", "Keras on model.keras"),
+}
+"""Fastest first: ``--runtime auto`` takes the first that can run."""
+
 TABLES: Mapping[str, Mapping[str, Entry]] = {
     "dataset format": FORMATS,
     "detector": DETECTORS,
     "architecture": ARCHITECTURES,
     "writer": WRITERS,
+    "runtime": RUNTIMES,
 }
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kpcli.errors import ModelError
 from kpcli.images import to_gray
 from kpcli.model_bundle import ModelBundle
+from kpcli.runtimes import AUTO, open_runtime
 from kpcli.types import Pixels
 
 Floats = NDArray[np.float32]
@@ -36,22 +37,32 @@ class Predictor:
     Parameters
     ----------
     bundle : ModelBundle
+    runtime : str
+        A name of `kpcli.catalogue.RUNTIMES`, or ``auto``: the fastest that can run here.
+    threads : int
+        CPU threads of one call; 0: as many as the library likes.
+
+    Attributes
+    ----------
+    runtime_line : str
+        Which library runs the model, and on what device.
 
     Raises
     ------
+    UsageError
+        If there is no such runtime.
     ModelError
         If the bundle is no landmark model or cannot be loaded.
     """
 
-    def __init__(self, bundle: ModelBundle) -> None:
+    def __init__(self, bundle: ModelBundle, runtime: str = AUTO, threads: int = 0) -> None:
         self.card = bundle.card
         if self.card.task != "landmarks":
             raise ModelError(
                 f"{bundle.path}: the model's task is {self.card.task!r}", expected="landmarks"
             )
-        from kpcli.runtimes.keras_runtime import KerasRuntime
-
-        self._runtime = KerasRuntime(bundle.weights)
+        self._runtime = open_runtime(bundle, runtime, threads)
+        self.runtime_line = self._runtime.line
 
     def predict(self, crops: Pixels) -> PredictedFaces:
         """Landmarks of crops (B, S, S, 3) uint8 RGB."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpcli.errors import ModelError
+
+FILE = "model.keras"
+PACKAGE = "keras"
+INSTALL = "keras"
 
 
 def quiet() -> None:
@@ -43,12 +48,17 @@ def load_model(path: Path) -> Any:
 class KerasRuntime:
     """Runs model.keras as one compiled function on whatever backend Keras has."""
 
-    def __init__(self, path: Path) -> None:
-        self._model = load_model(path)
-        self._call = compiled_call(self._model)
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        quiet()
+        import keras
 
-    def run(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """Outputs by name of crops (B, S, S, C) uint8."""
+        if threads:
+            _limit_threads(threads)
+        self._call = compiled_call(load_model(path))
+        self.line = f"Keras {keras.__version__} with {device_line()}"
+
+    def run(self, crops: NDArray[np.generic]) -> dict[str, NDArray[np.float32]]:
+        """Outputs by name of crops (B, S, S, C) in 0..255, uint8 or float32."""
         import keras
 
         # A batch of few sizes: every new one would be traced and compiled again.
@@ -73,3 +83,36 @@ def compiled_call(model: Any) -> Callable[[Any], Any]:
 
         return tf.function(lambda x: model(x, training=False), reduce_retracing=False)
     return lambda x: model(x, training=False)
+
+
+def create(path: Path, threads: int = 0) -> KerasRuntime:
+    """See `kpcli.catalogue.RuntimeModule`."""
+    return KerasRuntime(path, threads)
+
+
+def device_line() -> str:
+    """The backend and the devices it runs on."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "torch":  # Keras has no device list for it
+        import torch
+
+        return f"torch on {'cuda' if torch.cuda.is_available() else 'cpu'}"
+    return f"{backend} on {', '.join(keras.distribution.list_devices())}"
+
+
+def _limit_threads(threads: int) -> None:
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with contextlib.suppress(RuntimeError):  # once TensorFlow runs, its pools are fixed
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
+    elif backend == "torch":
+        import torch
+
+        torch.set_num_threads(threads)
