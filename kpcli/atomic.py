@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import tempfile
@@ -10,6 +11,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kpcli.errors import InputError
+
+
+def check_writable(path: Path) -> None:
+    """See early whether ``path`` can be made, before the work that it is to hold.
+
+    Raises
+    ------
+    InputError
+        If the nearest existing folder above is none, or cannot be written.
+    """
+    above = next(p for p in path.absolute().parents if p.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise InputError(
+            f"{path}: cannot be written",
+            expected=f"a folder that can be written at {above}",
+            next_step="choose another place",
+        )
 
 
 @contextlib.contextmanager
@@ -63,3 +81,29 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def staged_path(path: Path, staging: Path) -> Iterator[Path]:
+    """A temporary path in the folder ``staging`` that replaces ``path`` when the block ends well.
+
+    For runs that may be killed: what they leave behind is all in one folder. ``staging`` must be
+    on the same disk.
+
+    Raises
+    ------
+    InputError
+        If the place cannot be written, or the disk is full.
+    """
+    temporary = staging / f"{os.getpid()}-{next(_counter)}{path.suffix}"
+    try:
+        yield temporary
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(temporary, path)
+    except OSError as e:
+        raise InputError(f"{path}: cannot be written", actual=str(e)) from e
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+_counter = itertools.count()

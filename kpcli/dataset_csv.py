@@ -91,7 +91,7 @@ def _row(sample: Sample, root: Path) -> list[str]:
         for i, (seen, p) in enumerate(zip(sample.visible, sample.points, strict=True))
         if not seen and not np.isnan(p).any()
     )
-    attributes = ";".join(f"{k}={v}" for k, v in sample.attributes.items())
+    attributes = ";".join(f"{k}={v}".replace(";", ",") for k, v in sample.attributes.items())
     return [
         name,
         root.as_posix(),

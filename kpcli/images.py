@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from kpcli.errors import InputError
 from kpcli.types import Pixels
@@ -33,8 +33,8 @@ def open_image(path: Path) -> Image.Image:
             image = Image.open(path)
     except FileNotFoundError as e:
         raise InputError(f"{path}: there is no such file") from e
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as e:
-        actual = "an empty file" if path.exists() and path.stat().st_size == 0 else str(e)
+    except Exception as e:  # plug-ins raise RuntimeError and others on damaged headers
+        actual = "an empty file" if _is_empty(path) else str(e)
         raise InputError(
             f"{path}: not a readable picture",
             expected="JPEG, PNG, WebP, TIFF, GIF, BMP ...",
@@ -50,6 +50,13 @@ def open_image(path: Path) -> Image.Image:
             next_step="shrink it first",
         )
     return image
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def read_image(path: Path) -> Pixels:
@@ -75,10 +82,8 @@ def decode(image: Image.Image, path: Path) -> Pixels:
             image.load()
             upright = ImageOps.exif_transpose(image) or image
         return to_rgb(upright)
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, MemoryError) as e:
-        raise InputError(f"{path}: the picture is damaged", actual=str(e) or repr(e)) from e
     except Exception as e:  # decoders of damaged files raise struct.error, zlib.error and others
-        raise InputError(f"{path}: the picture is damaged", actual=repr(e)) from e
+        raise InputError(f"{path}: the picture is damaged", actual=str(e) or repr(e)) from e
 
 
 def to_rgb(image: Image.Image) -> Pixels:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kpcli.errors import InputError
 from kpcli.formats.layout import find_files, holds, picture_beside, place, read_text
 from kpcli.schemes import scheme_for_count
 from kpcli.types import Points, Reject, Sample
@@ -28,6 +29,9 @@ def read(root: Path) -> Iterator[Sample | Reject]:
     for path in find_files(root, "*.pts"):
         try:
             points = parse_pts(read_text(path))
+        except InputError as e:
+            yield Reject(str(path), "damaged label", e.actual)
+            continue
         except ValueError as e:
             line, reason = e.args
             yield Reject(f"{path}:{line}", "damaged label", reason)

@@ -2,76 +2,37 @@
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from kpcli import catalogue
-from kpcli.atomic import atomic_path
+from kpcli.atomic import check_writable
 from kpcli.dataset_csv import BOXES, write_dataset
-from kpcli.duplicates import Duplicate, Fingerprint, across_splits, fingerprint
+from kpcli.duplicates import Duplicate, across_splits
 from kpcli.errors import InputError, UsageError
 from kpcli.geometry import landmark_box
-from kpcli.images import read_image
 from kpcli.options import PrepareOptions
 from kpcli.progress import progress
-from kpcli.schemes import SCHEMES, can_convert, convert_points, convert_visible, get_scheme
+from kpcli.schemes import get_scheme
 from kpcli.splits import cut_by_group
 from kpcli.types import FaceBox, Reject, Sample
-from kpcli.validation import PictureFacts, check
-from kpcli.workflows.embedded_pictures import EmbeddedPictures
-from kpcli.workflows.prepare_preview import write_preview
-
-_ORIGIN = re.compile(r"(.*): ?((?:\w+ )?\d+)\Z")
-Seen = dict[Path, tuple[PictureFacts, Fingerprint | None]]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What a run made."""
-
-    out: Path
-    samples: Sequence[Sample]
-    rejects: Sequence[Reject]
-    duplicates: Sequence[Duplicate]
-
-    def summary(self) -> str:
-        """Rows per dataset, split and scheme, rejects per reason, duplicates."""
-        lines = []
-        keys = Counter((s.dataset, s.split, s.scheme) for s in self.samples)
-        for (dataset, split, scheme), rows in sorted(keys.items()):
-            chosen = [s for s in self.samples if (s.dataset, s.split) == (dataset, split)]
-            pictures = len({s.image for s in chosen})
-            groups = len({s.group for s in chosen})
-            lines.append(
-                f"{dataset}  {split}  {scheme}: {rows} rows, {pictures} pictures, {groups} groups"
-            )
-        lines.append(f"{self.out}: {len(self.samples)} rows")
-        if self.rejects:
-            lines.append(f"{rejects_path(self.out)}: {len(self.rejects)} rejected")
-            reasons = Counter(r.reason for r in self.rejects)
-            lines += [f"  {count} {reason}" for reason, count in reasons.most_common()]
-        if self.duplicates:
-            lines.append(
-                f"{duplicates_path(self.out)}: {len(self.duplicates)} pairs of pictures look the "
-                "same in two splits"
-            )
-            sides = Counter((d.first_split, d.second_split) for d in self.duplicates)
-            lines += [f"  {count} {a} - {b}" for (a, b), count in sorted(sides.items())]
-        return "\n".join(lines)
-
-
-def rejects_path(out: Path) -> Path:
-    return out.with_name(f"{out.stem}.rejects.csv")
-
-
-def duplicates_path(out: Path) -> Path:
-    return out.with_name(f"{out.stem}.duplicates.csv")
+from kpcli.validation import check
+from kpcli.workflows.prepare_pictures import EmbeddedPictures, Seen, look_at_pictures
+from kpcli.workflows.prepare_preview import PREVIEW_ENDINGS, write_preview
+from kpcli.workflows.prepare_report import (
+    Prepared,
+    duplicates_path,
+    rejects_path,
+    write_duplicates,
+    write_rejects,
+)
+from kpcli.workflows.prepare_schemes import check_schemes, converted, of_one_scheme
 
 
 def prepare(options: PrepareOptions) -> Prepared:
@@ -88,13 +49,13 @@ def prepare(options: PrepareOptions) -> Prepared:
     formats = [(root, find_format(root, options.format)) for root in options.sources]
     with EmbeddedPictures(options.out.with_name(f"{options.out.stem}_pictures")) as store:
         samples, rejects = _read_all(formats, options, store)
-        seen = _look_at_pictures(samples)
+        check_schemes(samples, options.scheme)
+        seen = look_at_pictures(samples)
         samples, bad = _validate(samples, seen)
         rejects += bad
-        _write_rejects(rejects, rejects_path(options.out))
+        write_rejects(rejects, rejects_path(options.out))
         _check_rejects(samples, rejects, options)
-        samples = [_converted(s, options.scheme) for s in samples]
-        _check_one_scheme(samples)
+        samples = [converted(s, options.scheme) for s in samples]
         samples = cut_by_group(samples, options.val, options.seed)
         duplicates = _find_duplicates(samples, seen)
         if options.preview:
@@ -104,7 +65,7 @@ def prepare(options: PrepareOptions) -> Prepared:
             replace(d, first=store.final_path(d.first), second=store.final_path(d.second))
             for d in duplicates
         ]
-    _write_duplicates(duplicates, duplicates_path(options.out))
+    write_duplicates(duplicates, duplicates_path(options.out))
     write_dataset(samples, options.out, _common_root(samples))
     return Prepared(options.out, samples, rejects, duplicates)
 
@@ -122,6 +83,15 @@ def _check_options(options: PrepareOptions) -> None:
         raise UsageError(
             f"unknown dataset format {options.format!r}", expected=", ".join(catalogue.FORMATS)
         )
+    if options.preview is not None and options.preview.suffix.lower() not in PREVIEW_ENDINGS:
+        raise UsageError(
+            f"--preview {options.preview}: not a picture's name",
+            expected=f"a name ending in {', '.join(PREVIEW_ENDINGS)}",
+        )
+    for path in filter(None, (options.out, options.preview)):
+        check_writable(path)
+    if len({root.resolve() for root in options.sources}) < len(options.sources):
+        raise UsageError("a source is named twice", actual=" ".join(map(str, options.sources)))
     for root in options.sources:
         if not root.exists():
             raise InputError(f"{root}: there is no such folder or file")
@@ -130,6 +100,12 @@ def _check_options(options: PrepareOptions) -> None:
 def find_format(root: Path, name: str | None) -> str:
     """The format of a source: the given one, or the only one whose layout fits."""
     if name is not None:
+        if not catalogue.load("dataset format", name).sniff(root):
+            raise InputError(
+                f"{root}: no {name} labels found here",
+                expected=catalogue.FORMATS[name].help,
+                next_step="leave --format out to have the layout recognised",
+            )
         return name
     fits = [n for n in catalogue.FORMATS if catalogue.load("dataset format", n).sniff(root)]
     if len(fits) == 1:
@@ -160,7 +136,7 @@ def _read_all(
                 rejects.append(item)
             else:
                 own.append(_with_box(store.keep(item, f"{number}_{name}"), options.face_box))
-        own, odd = _of_one_scheme(own, options.scheme)
+        own, odd = of_one_scheme(own, options.scheme)
         samples += own
         rejects += odd
     return samples, rejects
@@ -173,52 +149,11 @@ def _with_box(sample: Sample, face_box: str) -> Sample:
         return sample
     if face_box == "file" and box is not None and (box.width != 0 or box.height != 0):
         return replace(sample, box_source="file")
-    try:
-        derived = landmark_box(sample.points, get_scheme(sample.scheme))
-    except (ValueError, IndexError):
-        derived = FaceBox(0, 0, 0, 0)  # validation tells why
+    derived = FaceBox(0, 0, 0, 0)  # where none can be derived, validation tells why
+    if not np.isinf(sample.points).any():
+        with contextlib.suppress(ValueError):
+            derived = landmark_box(sample.points, get_scheme(sample.scheme))
     return replace(sample, face=derived, box_source="points")
-
-
-def _of_one_scheme(samples: list[Sample], target: str | None) -> tuple[list[Sample], list[Reject]]:
-    """Reject those of one source that have another number of points than most of it."""
-    if not samples:
-        return [], []
-    main = Counter(s.scheme for s in samples).most_common(1)[0][0]
-    kept, odd = [], []
-    for s in samples:
-        if s.scheme == main or (target and _convertible(s.scheme, target)):
-            kept.append(s)
-        else:
-            detail = f"{len(s.points)} ({s.scheme}), the others of this source are {main}"
-            odd.append(Reject(s.origin, "wrong number of points", detail))
-    return kept, odd
-
-
-def _convertible(source: str, target: str) -> bool:
-    return source == target or (source != BOXES and can_convert(source, target))
-
-
-def _look_at_pictures(samples: Sequence[Sample]) -> Seen:
-    """Open every picture once: size, fingerprint, or what is wrong with it."""
-    paths = sorted({s.image for s in samples})
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        try:
-            results = pool.map(_look, paths)
-            bar = progress(results, "checking pictures", total=len(paths), unit="picture")
-            return dict(zip(paths, bar, strict=True))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _look(path: Path) -> tuple[PictureFacts, Fingerprint | None]:
-    try:
-        pixels = read_image(path)
-    except InputError as e:
-        facts = PictureFacts(missing=not path.exists(), problem=e.actual or e.what)
-        return facts, None
-    return PictureFacts(pixels.shape[1], pixels.shape[0]), fingerprint(pixels)
 
 
 def _validate(samples: Sequence[Sample], seen: Seen) -> tuple[list[Sample], list[Reject]]:
@@ -251,36 +186,6 @@ def _check_rejects(
         )
 
 
-def _converted(sample: Sample, target: str | None) -> Sample:
-    if target is None or sample.scheme == target:
-        return sample
-    if sample.scheme == BOXES:
-        raise InputError(
-            f"{sample.dataset} holds boxes only; it cannot be converted to {target}",
-            next_step="leave --scheme out",
-        )
-    return replace(
-        sample,
-        points=convert_points(sample.points, sample.scheme, target),
-        visible=convert_visible(sample.visible, sample.scheme, target),
-        scheme=target,
-    )
-
-
-def _check_one_scheme(samples: Sequence[Sample]) -> None:
-    schemes = {s.scheme: s.dataset for s in samples}
-    if len(schemes) == 1:
-        return
-    common = [t for t in SCHEMES if all(_convertible(s, t) for s in schemes)]
-    way_out = f"convert with --scheme {'|'.join(common)}" if common else ""
-    raise UsageError(
-        "the sources mix landmark schemes",
-        expected="one scheme a CSV",
-        actual=", ".join(f"{s} ({dataset})" for s, dataset in schemes.items()),
-        next_step=way_out or "prepare them one by one",
-    )
-
-
 def _find_duplicates(samples: Sequence[Sample], seen: Seen) -> list[Duplicate]:
     splits: dict[str, list[Path]] = {}
     for sample in samples:
@@ -290,38 +195,3 @@ def _find_duplicates(samples: Sequence[Sample], seen: Seen) -> list[Duplicate]:
 
 def _common_root(samples: Sequence[Sample]) -> Path:
     return Path(os.path.commonpath({s.image.resolve().parent for s in samples}))
-
-
-def _write_rejects(rejects: Sequence[Reject], path: Path) -> None:
-    rows = []
-    for reject in rejects:
-        match = _ORIGIN.match(reject.origin)
-        file, line = match.groups() if match else (reject.origin, "")
-        reason = f"{reject.reason}: {reject.detail}" if reject.detail else reject.reason
-        rows.append([file, line, reason])
-    _write_table(path, ["file", "line", "reason"], rows)
-
-
-def _write_duplicates(duplicates: Sequence[Duplicate], path: Path) -> None:
-    header = ["first", "first_split", "second", "second_split", "distance", "correlation"]
-    rows = [
-        [
-            str(d.first),
-            d.first_split,
-            str(d.second),
-            d.second_split,
-            str(d.distance),
-            f"{d.correlation:.4f}",
-        ]
-        for d in duplicates
-    ]
-    _write_table(path, header, rows)
-
-
-def _write_table(path: Path, header: list[str], rows: list[list[str]]) -> None:
-    """Write a CSV, or take away an earlier run's if there is nothing to say."""
-    if not rows:
-        path.unlink(missing_ok=True)
-        return
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])

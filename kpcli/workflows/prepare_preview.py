@@ -10,12 +10,13 @@ import cv2
 import numpy as np
 
 from kpcli.atomic import atomic_path
-from kpcli.dataset_csv import BOXES
+from kpcli.dataset_csv import BOXES, with_landmark_box
 from kpcli.drawing import EDGE, POINT, contact_sheet, draw_landmarks, face_tile
 from kpcli.images import read_image, write_image
 from kpcli.schemes import LandmarkScheme, get_scheme
-from kpcli.types import Pixels, Sample
+from kpcli.types import FaceBox, Pixels, Sample
 
+PREVIEW_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 FACES = 24
 TILE = 224
 
@@ -37,22 +38,31 @@ def write_preview(samples: Sequence[Sample], path: Path, seed: int) -> None:
 
 
 def _face_tile(sample: Sample) -> Pixels:
-    assert sample.face is not None
+    """The face, large, with its points, and with its box if that comes from the dataset."""
+    pixels = read_image(sample.image)
+    if sample.box_source == "file":
+        _draw_box(pixels, sample.face, 1.0)
+    around = with_landmark_box(sample).face
+    assert around is not None
     layers = [(sample.points, EDGE, POINT)]
     label = f"{sample.dataset} {sample.split}"
-    scheme = get_scheme(sample.scheme)
-    return face_tile(read_image(sample.image), sample.face, layers, scheme, size=TILE, label=label)
+    return face_tile(pixels, around, layers, get_scheme(sample.scheme), size=TILE, label=label)
 
 
 def _boxes_tile(image: Path, samples: Sequence[Sample]) -> Pixels:
     """The whole picture, shrunk into the tile, with its boxes."""
     pixels = read_image(image)
-    nothing = LandmarkScheme("nothing", ())
-    for sample in samples:
-        if sample.face is not None and sample.face.area > 0:
-            draw_landmarks(pixels, np.zeros((0, 2), np.float32), nothing, box=sample.face)
     scale = TILE / max(pixels.shape[:2])
     width, height = (max(1, round(n * scale)) for n in (pixels.shape[1], pixels.shape[0]))
     tile = np.full((TILE, TILE, 3), 40, np.uint8)
     tile[:height, :width] = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    for sample in samples:
+        _draw_box(tile, sample.face, scale)
     return tile
+
+
+def _draw_box(pixels: Pixels, box: FaceBox | None, scale: float) -> None:
+    if box is not None and box.area > 0:
+        corners = (scale * v for v in (box.left, box.top, box.right, box.bottom))
+        no_points = np.zeros((0, 2), np.float32)
+        draw_landmarks(pixels, no_points, LandmarkScheme("none", ()), box=FaceBox(*corners))
