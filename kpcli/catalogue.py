@@ -138,6 +138,9 @@ ARCHITECTURES: Mapping[str, Entry] = {
         "kpcli.architectures.mobilenetv2_fcn", "MobileNetV2 to 14x14, then convolutions only"
     ),
     "cnn_gray96": Entry("kpcli.architectures.cnn_gray96", "small CNN on 96x96 gray for 5 points"),
+    "face_detector": Entry(
+        "kpcli.architectures.face_detector", "ours: faces as boxes, on a CSV of boxes"
+    ),
 }
 
 WRITERS: Mapping[str, Entry] = {

@@ -43,6 +43,18 @@ class AugmentOptions:
 
 
 @dataclass(frozen=True)
+class DetectionOptions:
+    """What only the training of a face detector needs; see kpcli.training.detection_batches."""
+
+    landmark_share: float = 0.25
+    """Share of training pictures that are mosaics of landmarked faces."""
+    crop_size: int = 320
+    """Side of a training picture; every fourth batch has twice that and a quarter as many."""
+    crops_a_picture: int = 2
+    """Crops taken of a boxed picture in an epoch."""
+
+
+@dataclass(frozen=True)
 class TrainOptions:
     """Options of ``kpcli train``."""
 
@@ -75,6 +87,9 @@ class TrainOptions:
     negatives: Path | None = None
     """A CSV of boxes (widerface): crops of its pictures that show no face train the confidence."""
     negative_share: float = 0.06
+    faces: Path | None = None
+    """For a detector, a CSV of 68-point faces: they teach it the landmark box."""
+    detection: DetectionOptions = DetectionOptions()
     cache_mb: int = 4096
     resume: bool = False
     root: Path | None = None
@@ -122,8 +137,9 @@ class AnnotateOptions:
     """Options of ``kpcli annotate``."""
 
     inputs: tuple[Path, ...]
-    """One folder, or files."""
     out: Path
+    folder: bool = True
+    """``inputs`` is one folder; else files."""
     recursive: bool = True
     model: str = "default"
     detector: str = "haar"

@@ -28,3 +28,8 @@ def architecture_facts(name: str) -> tuple[int, str]:
     """Input size in pixels and colour (``rgb`` or ``gray``) of the named architecture."""
     module = catalogue.load("architecture", name)
     return int(module.INPUT_SIZE), str(module.COLOUR)
+
+
+def architecture_task(name: str) -> str:
+    """What models of the named architecture do: ``landmarks`` or ``detection``."""
+    return str(getattr(catalogue.load("architecture", name), "TASK", "landmarks"))

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from kpcli.atomic import atomic_path
 from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.options import TrainOptions
-from kpcli.training.batches import TrainingBatches
 from kpcli.training.losses import LOSSES
 from kpcli.training.model import LandmarkTrainer
 
@@ -52,10 +51,24 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         }  # fmt: skip
 
 
+class EpochBatches(Protocol):
+    """A keras PyDataset that shuffles anew for every epoch."""
+
+    def start_epoch(self, epoch: int) -> None:
+        """Shuffle for this epoch (numbered from 0)."""
+
+
 def compiled(network: keras.Model, options: TrainOptions, steps: int) -> LandmarkTrainer:
-    """The trainer of a network, ready for `run`; ``steps`` is the number of steps an epoch."""
+    """The trainer of a landmark network, ready for `run`; ``steps`` is that of an epoch."""
     if options.loss not in LOSSES:
         raise UsageError(f"unknown loss {options.loss!r}", expected=", ".join(LOSSES))
+    trainer = LandmarkTrainer(network, LOSSES[options.loss])
+    prepare_trainer(trainer, options, steps)
+    return trainer
+
+
+def prepare_trainer(trainer: Any, options: TrainOptions, steps: int) -> None:
+    """Give a trainer (a keras.Model around a ``network``) its optimiser, ready for `run`."""
     schedule = Schedule(
         options.schedule, options.learning_rate,
         round(options.warmup_epochs * steps), options.epochs * steps,
@@ -67,13 +80,11 @@ def compiled(network: keras.Model, options: TrainOptions, steps: int) -> Landmar
         use_ema=momentum > 0, ema_momentum=momentum or 0.99, ema_overwrite_frequency=None,
     )  # fmt: skip
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    trainer = LandmarkTrainer(network, LOSSES[options.loss])
     # XLA on a CPU is half as fast as oneDNN here (measured); on a GPU Keras decides.
     jit = "auto" if keras.backend.backend() != "tensorflow" else False
     trainer.compile(optimizer=optimizer, jit_compile=jit)
-    trainer.build((None, *network.input.shape[1:]))
+    trainer.build((None, *trainer.network.input.shape[1:]))
     optimizer.build(trainer.trainable_variables)
-    return trainer
 
 
 def averaging_momentum(wanted: float, steps: int) -> float:
@@ -84,7 +95,7 @@ def averaging_momentum(wanted: float, steps: int) -> float:
 class Checkpoint:
     """All state between two epochs in one file that is replaced at once."""
 
-    def __init__(self, path: Path, trainer: LandmarkTrainer) -> None:
+    def __init__(self, path: Path, trainer: Any) -> None:
         self.path = path
         self.variables = [*trainer.network.variables, *trainer.optimizer.variables]
 
@@ -122,18 +133,23 @@ class Checkpoint:
 
 
 class EpochEnd(keras.callbacks.Callback):
-    """After every epoch: validate with averaged weights, report, keep the best, checkpoint."""
+    """After every epoch: validate with averaged weights, report, keep the best, checkpoint.
+
+    The best epoch is the one with the least ``goal``, one of the values that ``validate`` gives.
+    """
 
     def __init__(
         self,
-        batches: TrainingBatches,
+        batches: EpochBatches,
         validate: Callable[[keras.Model], dict[str, float]],
         on_epoch: Callable[[list[dict[str, float]], bool, keras.Model], None],
         checkpoint: Checkpoint,
         history: list[dict[str, float]],
         patience: int,
+        goal: str = "val_nme",
     ) -> None:
         super().__init__()
+        self.goal = goal
         self.batches = batches
         self.validate = validate
         self.report = on_epoch
@@ -163,7 +179,7 @@ class EpochEnd(keras.callbacks.Callback):
             **self.validate(network),
         }  # fmt: skip
         self.history.append(row)
-        best = min(range(len(self.history)), key=lambda i: self.history[i]["val_nme"])
+        best = min(range(len(self.history)), key=lambda i: self.history[i][self.goal])
         self.report(self.history, best == len(self.history) - 1, network)
         for variable, value in zip(network.trainable_variables if raw else (), raw, strict=True):
             variable.assign(value)
@@ -185,9 +201,7 @@ class EpochEnd(keras.callbacks.Callback):
         return raw
 
 
-def run(
-    trainer: LandmarkTrainer, batches: TrainingBatches, callback: EpochEnd, epochs: int
-) -> None:
+def run(trainer: Any, batches: EpochBatches, callback: EpochEnd, epochs: int) -> None:
     """Train until ``epochs``, starting behind the epochs in the callback's history."""
     trainer.fit(
         batches, epochs=epochs, initial_epoch=len(callback.history), callbacks=[callback],

@@ -27,8 +27,10 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(values, indent=1, default=str) + "\n", encoding="utf-8")
 
 
-def write_history(out: Path, rows: Sequence[dict[str, float]]) -> None:
-    """history.csv, curves.png and the TensorBoard log, all made anew from the rows."""
+def write_history(
+    out: Path, rows: Sequence[dict[str, float]], goal: str = "val_nme", label: str = "NME, %"
+) -> None:
+    """history.csv, curves.png (of the loss and ``goal``) and the TensorBoard log, all made anew."""
     with (
         atomic_path(out / "history.csv") as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
@@ -36,7 +38,7 @@ def write_history(out: Path, rows: Sequence[dict[str, float]]) -> None:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    _draw_curves(rows, out / "curves.png")
+    _draw_curves(rows, out / "curves.png", goal, label)
     _write_tensorboard(rows, out / "tensorboard")
 
 
@@ -73,8 +75,8 @@ def _tile(crop: Any, layers: Sequence[tuple[Any, Any, Any]], scheme: LandmarkSch
     return tile
 
 
-def _draw_curves(rows: Sequence[dict[str, float]], path: Path) -> None:
-    """Training loss and validation NME (percent) by epoch."""
+def _draw_curves(rows: Sequence[dict[str, float]], path: Path, goal: str, label: str) -> None:
+    """Training loss and the validation's goal by epoch."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.2), layout="constrained")
@@ -82,11 +84,11 @@ def _draw_curves(rows: Sequence[dict[str, float]], path: Path) -> None:
     epochs = [row["epoch"] for row in rows]
     left.plot(epochs, [row["loss"] for row in rows])
     left.set(xlabel="epoch", ylabel="training loss")
-    nme = [row["val_nme"] for row in rows]
-    right.plot(epochs, nme)
-    best = min(range(len(nme)), key=nme.__getitem__)
-    right.plot([epochs[best]], [nme[best]], "o", label=f"best {nme[best]:.2f} %")
-    right.set(xlabel="epoch", ylabel="validation NME, %", yscale="log")
+    values = [row[goal] for row in rows]
+    right.plot(epochs, values)
+    best = min(range(len(values)), key=values.__getitem__)
+    right.plot([epochs[best]], [values[best]], "o", label=f"best {values[best]:.2f}")
+    right.set(xlabel="epoch", ylabel=f"validation {label}", yscale="log")
     right.legend()
     for axes in (left, right):
         axes.grid(alpha=0.3, which="both")

@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-import platform
-import sys
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from importlib import metadata
-from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from kpcli import __version__
 from kpcli.architectures import architecture_facts, build_architecture
-from kpcli.atomic import atomic_path
 from kpcli.dataset_csv import BOXES, read_dataset, with_landmark_box
-from kpcli.errors import InputError, ModelError, UsageError
-from kpcli.metrics import face_nme
-from kpcli.model_bundle import WEIGHTS, ModelBundle, ModelCard, write_card
+from kpcli.errors import InputError, UsageError
+from kpcli.model_bundle import ModelBundle, ModelCard
 from kpcli.options import TrainOptions
-from kpcli.predictor import interpret
-from kpcli.runtimes.keras_runtime import compiled_call, load_model, quiet
+from kpcli.runtimes.keras_runtime import compiled_call, quiet
 from kpcli.schemes import LandmarkScheme, get_scheme
 from kpcli.splits import cut_by_group
 from kpcli.training.batches import CropFormat, FaceStore, TrainingBatches, validation_arrays
 from kpcli.training.fit import Checkpoint, EpochEnd, compiled, run
 from kpcli.training.model import deployed
 from kpcli.training.negatives import negative_patches
-from kpcli.training.report import write_augmented, write_history, write_json, write_samples
-from kpcli.types import Points, Sample
-
-RUN = "run.json"
-BUNDLE = "model"
-CHECKPOINT = "checkpoint.npz"
+from kpcli.training.report import write_augmented, write_history, write_samples
+from kpcli.types import Sample
+from kpcli.workflows.run_folder import (
+    BUNDLE,
+    CHECKPOINT,
+    check_out,
+    device,
+    finish,
+    plain,
+    read_history,
+    save_bundle,
+    start_from,
+    write_run,
+)  # fmt: skip
+from kpcli.workflows.train_validation import Validation
 
 
 def train(options: TrainOptions, say: Callable[[str], None] = print) -> ModelBundle:
@@ -48,7 +43,7 @@ def train(options: TrainOptions, say: Callable[[str], None] = print) -> ModelBun
     InputError, UsageError, ModelError
         For data, options or weights that cannot be used; nothing written before is lost.
     """
-    _check_out(options)
+    check_out(options)
     train_set, val_set = _faces(options)
     scheme = get_scheme(train_set[0].scheme)
     quiet()
@@ -66,14 +61,12 @@ def train(options: TrainOptions, say: Callable[[str], None] = print) -> ModelBun
     crops, truth = validation_arrays(FaceStore(val_set, crop, options.cache_mb))
     trainer = compiled(network, options, len(batches))
     checkpoint = Checkpoint(options.out / CHECKPOINT, trainer)
-    history = _history(options, checkpoint)
-    _write_run(options, train_set, val_set, network)
+    history = read_history(options, checkpoint)
+    write_run(options, train_set, val_set, network)
     write_augmented(options.out / "augmented.png", batches, scheme)
 
     predict = compiled_call(network)
-
-    def validate(_: Any) -> dict[str, float]:
-        return _validation(predict, crops, truth, scheme, options.crop_scale)
+    validate = Validation(predict, crops, truth, scheme, options.crop_scale)
 
     def on_epoch(rows: list[dict[str, float]], best: bool, network: Any) -> None:
         row = rows[-1]
@@ -89,24 +82,10 @@ def train(options: TrainOptions, say: Callable[[str], None] = print) -> ModelBun
 
     callback = EpochEnd(batches, validate, on_epoch, checkpoint, history, options.patience)
     say(f"{len(train_set)} faces to train, {len(val_set)} to validate, scheme {scheme.name}")
-    say(f"{options.arch}: {network.count_params():,} parameters, {_device()}")
-    started = time.monotonic()
+    say(f"{options.arch}: {network.count_params():,} parameters, {device()}")
     run(trainer, batches, callback, options.epochs)
-    _finish(options, history, time.monotonic() - started)
+    finish(options, history, "val_nme")
     return ModelBundle.open(options.out / BUNDLE)
-
-
-def _check_out(options: TrainOptions) -> None:
-    held = (options.out / RUN).exists() or (options.out / CHECKPOINT).exists()
-    if held and not options.resume:
-        raise InputError(
-            f"{options.out}: holds another run",
-            next_step="add --resume to go on with it, or choose another --out",
-        )
-    if options.resume and not (options.out / CHECKPOINT).exists() and not held:
-        raise InputError(
-            f"{options.out}: no run to resume", next_step="leave --resume away to start one"
-        )
 
 
 def _faces(options: TrainOptions) -> tuple[list[Sample], list[Sample]]:
@@ -154,65 +133,6 @@ def _batches(
     )  # fmt: skip
 
 
-def start_from(network: Any, name: str) -> str:
-    """Copy the weights of a bundle's layers that fit by name and shape; says how many did."""
-    source = load_model(ModelBundle.open(name).weights)
-    theirs = {layer.name: layer for layer in source.layers if layer.weights}
-    mine = [layer for layer in network.layers if layer.weights]
-    copied = 0
-    for layer in mine:
-        other = theirs.get(layer.name)
-        if other is not None and [w.shape for w in other.weights] == [
-            w.shape for w in layer.weights
-        ]:
-            layer.set_weights(other.get_weights())
-            copied += 1
-    if not copied:
-        raise ModelError(
-            f"{name}: none of its weights fit this architecture",
-            next_step="use --init with a bundle of the same --arch",
-        )
-    return f"started from {name}: {copied} of {len(mine)} layers"
-
-
-def _history(options: TrainOptions, checkpoint: Checkpoint) -> list[dict[str, float]]:
-    if options.resume and checkpoint.path.exists():
-        history: list[dict[str, float]] = checkpoint.restore()["history"]
-        return history
-    return []
-
-
-def _validation(
-    predict: Callable[[Any], Any], crops: Any, truth: Points, scheme: LandmarkScheme, scale: float
-) -> dict[str, float]:
-    errors, certain = [], []
-    for first in range(0, len(crops), 64):
-        outputs = {k: np.asarray(v) for k, v in _numpy(predict(crops[first : first + 64])).items()}
-        faces = interpret(outputs, scale, {})
-        errors.append(face_nme(faces.unit, truth[first : first + 64], scheme))
-        certain.append(faces.confidence)
-    nme = np.concatenate(errors)
-    known = nme[np.isfinite(nme)]
-    return {
-        "val_nme": float(known.mean()) if len(known) else math.inf,
-        "val_failure_rate": float((known > 8).mean() * 100) if len(known) else 100.0,
-        "val_confidence": float(np.concatenate(certain).mean()),
-    }
-
-
-def _numpy(outputs: Any) -> dict[str, Any]:
-    import keras
-
-    return {k: keras.ops.convert_to_numpy(v) for k, v in outputs.items()}
-
-
-def save_bundle(network: Any, card: ModelCard, folder: Path) -> None:
-    """Write model.keras (without outputs that only training needs) and card.json."""
-    with atomic_path(folder / WEIGHTS) as temporary:
-        deployed(network).save(temporary)
-    write_card(card, folder)
-
-
 def _card(
     options: TrainOptions, scheme: LandmarkScheme, crop: CropFormat, train_set: Sequence[Sample],
     val_set: Sequence[Sample], rows: Sequence[dict[str, float]], network: Any,
@@ -238,47 +158,7 @@ def _card(
                 "failure_rate": round(row["val_failure_rate"], 4),
             }
         },
+        calibration={
+            k.removeprefix("val_"): round(v, 5) for k, v in row.items() if k.endswith("_shift")
+        },
     )  # fmt: skip
-
-
-def plain(options: Any) -> dict[str, Any]:
-    """Options as JSON values."""
-    result: dict[str, Any] = json.loads(json.dumps(asdict(options), default=str))
-    return result
-
-
-def _device() -> str:
-    import keras
-
-    backend = keras.backend.backend()
-    if backend == "torch":  # Keras has no device list for it
-        import torch
-
-        return f"torch on {'cuda' if torch.cuda.is_available() else 'cpu'}"
-    return f"{backend} on {', '.join(keras.distribution.list_devices())}"
-
-
-def _write_run(
-    options: TrainOptions, train_set: Sequence[Sample], val_set: Sequence[Sample], network: Any
-) -> None:
-    values = {
-        "options": plain(options),
-        "versions": {"kpcli": __version__, "python": platform.python_version()}
-        | {p: metadata.version(p) for p in ("keras", "numpy", "opencv-python")},
-        "device": _device(),
-        "data_sha256": hashlib.sha256(options.csv.read_bytes()).hexdigest(),
-        "faces": {"train": len(train_set), "val": len(val_set)},
-        "parameters": int(network.count_params()),
-        "command": sys.argv,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S"),
-    }
-    write_json(options.out / RUN, values)
-
-
-def _finish(options: TrainOptions, history: list[dict[str, float]], seconds: float) -> None:
-    values = json.loads((options.out / RUN).read_text(encoding="utf-8"))
-    best = min(history, key=lambda row: row["val_nme"])
-    values["seconds_this_session"] = round(seconds, 1)
-    values["seconds"] = round(sum(row["seconds"] for row in history), 1)
-    values["best"] = best
-    write_json(options.out / RUN, values)

@@ -1,0 +1,164 @@
+"""Arrays of face boxes: overlap, suppression, a detector's cells, letterboxes, precision.
+
+Boxes are (..., 4) float arrays of left, top, right, bottom in pixels; as everywhere, the origin is
+the centre of the top-left pixel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kpcli.types import Pixels
+
+Array = NDArray[np.floating]
+
+
+def areas(boxes: Array) -> Array:
+    """Areas (...) of boxes (..., 4); 0 for empty ones."""
+    sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0)
+    return np.asarray(sides[..., 0] * sides[..., 1])
+
+
+def intersections(a: Array, b: Array) -> Array:
+    """Common areas (A, B) of boxes (A, 4) and (B, 4)."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    return areas(np.concatenate([low, high], axis=-1))
+
+
+def pairwise_iou(a: Array, b: Array) -> Array:
+    """Intersection over union (A, B) of boxes (A, 4) and (B, 4)."""
+    inter = intersections(a, b)
+    return np.asarray(inter / np.maximum(areas(a)[:, None] + areas(b)[None] - inter, 1e-9))
+
+
+def cell_grid(height: int, width: int, strides: Sequence[int]) -> NDArray[np.float32]:
+    """Cells (n, 3) as (centre x, centre y, stride) of a picture, scales in the order given.
+
+    ``height`` and ``width`` are multiples of every stride.
+    """
+    levels = []
+    for stride in strides:
+        x = (np.arange(width // stride) + 0.5) * stride - 0.5
+        y = (np.arange(height // stride) + 0.5) * stride - 0.5
+        xx, yy = np.meshgrid(x, y)
+        levels.append(np.stack([xx, yy, np.full_like(xx, stride)], axis=-1).reshape(-1, 3))
+    return np.concatenate(levels).astype(np.float32)
+
+
+def decode(numbers: Array, cells: Array) -> Array:
+    """Boxes (..., n, 4) of a detector's numbers (..., n, 4) at cells (n, 3).
+
+    The numbers are the box's centre minus the cell's, in strides, and the logarithms of the
+    box's width and height in strides.
+    """
+    stride = cells[:, 2:]
+    centre = cells[:, :2] + numbers[..., :2] * stride
+    half = np.exp(np.clip(numbers[..., 2:], -6, 6)) * stride / 2
+    return np.concatenate([centre - half, centre + half], axis=-1)
+
+
+def encode(boxes: Array, cells: Array) -> Array:
+    """The inverse of `decode`; boxes must have an area."""
+    stride = cells[:, 2:]
+    centre = (boxes[..., :2] + boxes[..., 2:]) / 2
+    sides = boxes[..., 2:] - boxes[..., :2]
+    return np.concatenate([(centre - cells[:, :2]) / stride, np.log(sides / stride)], axis=-1)
+
+
+def suppress(boxes: Array, scores: Array, limit: float) -> NDArray[np.intp]:
+    """Indices of the boxes to keep, best first: none overlaps a better one by more than limit."""
+    order = np.argsort(-scores, kind="stable")
+    kept: list[int] = []
+    while len(order):
+        first, rest = order[0], order[1:]
+        kept.append(int(first))
+        overlap = pairwise_iou(boxes[first][None], boxes[rest])[0]
+        order = rest[overlap <= limit]
+    return np.array(kept, np.intp)
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """A picture scaled to a long side and padded at right and bottom to whole multiples."""
+
+    pixels: Pixels
+    scale: tuple[float, float]
+    """Letterbox pixels a picture pixel, horizontally and vertically."""
+
+    @classmethod
+    def fit(cls, picture: Pixels, long_side: int, multiple: int) -> Letterbox:
+        """The picture with its long side at ``long_side``, then black up to the multiples."""
+        height, width = picture.shape[:2]
+        factor = long_side / max(height, width)
+        new = max(1, round(width * factor)), max(1, round(height * factor))
+        way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+        rows, columns = (math.ceil(n / multiple) * multiple for n in new[::-1])
+        pixels = np.zeros((rows, columns, 3), np.uint8)
+        pixels[: new[1], : new[0]] = cv2.resize(picture, new, interpolation=way)
+        return cls(pixels, (new[0] / width, new[1] / height))
+
+    def to_picture(self, boxes: Array) -> Array:
+        """Letterbox pixels (..., 4) to pixels of the picture."""
+        scale = np.array([*self.scale, *self.scale])
+        return np.asarray((boxes + 0.5) / scale - 0.5)
+
+    def to_letterbox(self, boxes: Array) -> Array:
+        """Pixels of the picture (..., 4) to letterbox pixels."""
+        scale = np.array([*self.scale, *self.scale])
+        return np.asarray((boxes + 0.5) * scale - 0.5)
+
+
+@dataclass(frozen=True)
+class Graded:
+    """Detections of one picture, best first, held against its labels."""
+
+    scores: Array
+    correct: NDArray[np.bool_]
+    faces: int
+
+
+def grade(
+    boxes: Array, scores: Array, truth: Array, ignored: Array, least_iou: float = 0.5
+) -> Graded:
+    """Match detections (D, 4) to faces (F, 4), each face to the best-scored one that hits it.
+
+    Detections that hit no face but lie for the better part on an ignored box (I, 4), or on it by
+    ``least_iou``, are left out: neither right nor wrong.
+    """
+    order = np.argsort(-scores, kind="stable")
+    boxes, scores = boxes[order], scores[order]
+    overlap = pairwise_iou(boxes, truth)
+    correct = np.zeros(len(boxes), bool)
+    free = np.ones(len(truth), bool)
+    for i in range(len(boxes)):
+        row = np.where(free, overlap[i], 0.0)
+        if row.size and row.max() >= least_iou:
+            correct[i] = True
+            free[row.argmax()] = False
+    counted = np.ones(len(boxes), bool)
+    if len(ignored):
+        covered = (intersections(boxes, ignored) / np.maximum(areas(boxes), 1e-9)[:, None]).max(1)
+        hit = pairwise_iou(boxes, ignored).max(1)
+        counted = correct | ((covered < 0.5) & (hit < least_iou))
+    return Graded(scores[counted], correct[counted], len(truth))
+
+
+def average_precision(pictures: Sequence[Graded]) -> float:
+    """Area under the precision-recall curve, precision made monotonous (VOC 2010 and later)."""
+    faces = sum(p.faces for p in pictures)
+    if not faces:
+        return math.nan
+    scores = np.concatenate([p.scores for p in pictures])
+    correct = np.concatenate([p.correct for p in pictures])[np.argsort(-scores, kind="stable")]
+    hits = np.cumsum(correct)
+    recall = np.concatenate([[0.0], hits / faces])
+    precision = hits / np.arange(1, len(hits) + 1)
+    precision = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(np.sum(np.diff(recall) * precision))
