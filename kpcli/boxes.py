@@ -14,9 +14,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.types import Pixels
+from kpcli.types import FaceBox, Pixels
 
 Array = NDArray[np.floating]
+
+# Where the landmark box lies in a WIDER FACE box, as fractions of its width and height: median
+# over upright faces of what our own detector, which was taught both, says of them.
+# Command: tests/benchmarks/wider_box.py
+LANDMARK_IN_WIDER = np.array([0.0, 0.2, 1.0, 1.0])
 
 
 def areas(boxes: Array) -> Array:
@@ -70,6 +75,21 @@ def encode(boxes: Array, cells: Array) -> Array:
     centre = (boxes[..., :2] + boxes[..., 2:]) / 2
     sides = boxes[..., 2:] - boxes[..., :2]
     return np.concatenate([(centre - cells[:, :2]) / stride, np.log(sides / stride)], axis=-1)
+
+
+def face_boxes(boxes: Array, scores: Array) -> list[FaceBox]:
+    """Boxes (D, 4) and scores (D,) as kpcli passes them on, best first."""
+    return [
+        FaceBox(*(float(v) for v in (*boxes[i], scores[i])))
+        for i in np.argsort(-scores, kind="stable")
+    ]
+
+
+def wider_to_landmark(boxes: Array) -> Array:
+    """Boxes (..., 4) as WIDER FACE draws them (hair line to chin) as landmark boxes (to brows)."""
+    size = boxes[..., 2:] - boxes[..., :2]
+    corners = LANDMARK_IN_WIDER.reshape(2, 2)
+    return np.concatenate([boxes[..., :2] + corner * size for corner in corners], axis=-1)
 
 
 def suppress(boxes: Array, scores: Array, limit: float) -> NDArray[np.intp]:

@@ -42,7 +42,7 @@ class DatasetFormat(Protocol):
 
 
 class Detector(Protocol):
-    """What ``create(argument)`` of a module of `DETECTORS` returns."""
+    """What ``create(argument, size)`` of a module of `DETECTORS` returns."""
 
     def detect(
         self, images: Sequence[Pixels], sources: Sequence[tuple[Path, int]]
@@ -115,7 +115,12 @@ FORMATS: Mapping[str, Entry] = {
 }
 
 DETECTORS: Mapping[str, Entry] = {
+    "builtin": Entry("kpcli.detectors.builtin", "ours; builtin:BUNDLE for one that you trained"),
     "haar": Entry("kpcli.detectors.haar", "OpenCV's frontal Haar cascade; haar:FILE for another"),
+    "ssd": Entry(
+        "kpcli.detectors.ssd", "ssd:FILE[,CONFIG], TensorFlow, Caffe, ONNX or TFLite detector"
+    ),
+    "yunet": Entry("kpcli.detectors.yunet", "yunet:FILE, OpenCV's FaceDetectorYN"),
     "whole_image": Entry("kpcli.detectors.whole_image", "the whole picture is one face"),
     "boxes_file": Entry("kpcli.detectors.boxes_file", "boxes_file:CSV, boxes you already have"),
 }

@@ -36,6 +36,8 @@ class ModelCard:
     face_box: str
     """Which box the model was trained on; see TrainOptions.face_box."""
     scheme: Mapping[str, Any] = field(default_factory=dict)
+    strides: tuple[int, ...] = ()
+    """Of a detector: pixels between the cells of each scale, in the order of its outputs."""
     outputs: tuple[str, ...] = ("points",)
     """Names of the model's outputs in the order of exported twins."""
     licence: str = "unknown"

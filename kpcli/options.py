@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+DETECT_SIZE = 640
+"""Long side in pixels at which faces are looked for."""
+
 
 @dataclass(frozen=True)
 class PrepareOptions:
@@ -142,6 +145,7 @@ class AnnotateOptions:
     """``inputs`` is one folder; else files."""
     recursive: bool = True
     model: str = "default"
+    runtime: str = "auto"
     detector: str = "haar"
     max_faces: int = 0
     """Of a frame, the best so many faces; 0: all."""

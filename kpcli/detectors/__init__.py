@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from kpcli.catalogue import DETECTORS, Detector, load
+from kpcli.options import DETECT_SIZE
 
 
-def create_detector(spec: str) -> Detector:
+def create_detector(spec: str, size: int = DETECT_SIZE) -> Detector:
     """The detector of a spec such as ``haar`` or ``boxes_file:boxes.csv``.
+
+    ``size`` is the long side in pixels at which it looks for faces (where it looks at all).
 
     Raises
     ------
@@ -18,7 +21,7 @@ def create_detector(spec: str) -> Detector:
         If something the detector needs is not installed.
     """
     name, colon, argument = spec.partition(":")
-    detector: Detector = load("detector", name).create(argument if colon else None)
+    detector: Detector = load("detector", name).create(argument if colon else None, size)
     return detector
 
 

@@ -109,8 +109,8 @@ def _score(row: dict[str, str | None]) -> float:
     return float(text) if text else 1.0
 
 
-def create(argument: str | None) -> BoxesFile:
-    """Takes the CSV's path."""
+def create(argument: str | None, size: int = 0) -> BoxesFile:
+    """Takes the CSV's path; the size is of no meaning."""
     if not argument:
         raise UsageError(
             "the detector 'boxes_file' needs a CSV", expected="boxes_file:CSV", actual="boxes_file"

@@ -9,11 +9,10 @@ import cv2
 import numpy as np
 
 from kpcli.errors import InputError, ModelError
+from kpcli.options import DETECT_SIZE
 from kpcli.types import FaceBox, Pixels
 
 FRONTAL = "haarcascade_frontalface_default.xml"
-LONG_SIDE = 640
-"""Pictures are scaled down to this long side before the search."""
 
 # The cascade's square and the landmark box are two ideas of a face. Median over the training
 # faces of 300-W: the landmark box's centre lies lower by DOWN cascade sides, its side is SIDE
@@ -25,8 +24,9 @@ SIDE = 0.868
 class Haar:
     """Boxes of a cascade, brought to the landmark box that kpcli's models expect."""
 
-    def __init__(self, cascade: cv2.CascadeClassifier, *, calibrated: bool) -> None:
+    def __init__(self, cascade: cv2.CascadeClassifier, size: int, *, calibrated: bool) -> None:
         self._cascade = cascade
+        self._size = size
         self._calibrated = calibrated
 
     def detect(
@@ -37,7 +37,7 @@ class Haar:
 
     def _one(self, image: Pixels) -> list[FaceBox]:
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        scale = min(1.0, LONG_SIDE / max(gray.shape))
+        scale = min(1.0, self._size / max(gray.shape))
         if scale < 1:
             gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         gray = cv2.equalizeHist(gray)
@@ -64,8 +64,10 @@ class Haar:
         )
 
 
-def create(argument: str | None) -> Haar:
+def create(argument: str | None, size: int = DETECT_SIZE) -> Haar:
     """The frontal cascade, or the one in the file ``argument`` (its boxes stay as they are).
+
+    Pictures are scaled down to the long side ``size`` before the search.
 
     Raises
     ------
@@ -82,14 +84,14 @@ def create(argument: str | None) -> Haar:
             next_step='pip install "opencv-python<5", or choose another --detector',
         )
     if argument is not None:
-        return Haar(_load(Path(argument)), calibrated=False)
+        return Haar(_load(Path(argument)), size, calibrated=False)
     file = Path(cv2.__file__).parent / "data" / FRONTAL
     if not file.is_file():
         raise ModelError(
             f"this OpenCV comes without {FRONTAL}",
             next_step='pip install "opencv-python<5", or pass a file: --detector haar:FILE',
         )
-    return Haar(_load(file), calibrated=True)
+    return Haar(_load(file), size, calibrated=True)
 
 
 def _load(file: Path) -> cv2.CascadeClassifier:

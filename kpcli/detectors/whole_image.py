@@ -21,8 +21,8 @@ class WholeImage:
         ]
 
 
-def create(argument: str | None) -> WholeImage:
-    """Takes no argument."""
+def create(argument: str | None, size: int = 0) -> WholeImage:
+    """Takes no argument; the size is of no meaning."""
     if argument is not None:
         raise UsageError(
             "the detector 'whole_image' takes no argument", actual=f"whole_image:{argument}"

@@ -194,7 +194,7 @@ def _card(
         name=options.out.name, task=module.TASK, architecture=options.arch,
         input_size=module.INPUT_SIZE, colour=module.COLOUR, crop_scale=1.0,
         face_box="landmarks" if options.faces else "file",
-        outputs=tuple(sorted(network.output)),
+        strides=module.STRIDES, outputs=tuple(sorted(network.output)),
         training={
             "boxes": len(train_set), "validation_boxes": len(val_set),
             "parameters": int(network.count_params()), "epoch": len(rows),
