@@ -1,0 +1,110 @@
+"""kpcli's own face detector, embedded: made for the landmark models, needs no TensorFlow."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kpcli.boxes import Array, Letterbox, cell_grid, decode, face_boxes, suppress
+from kpcli.errors import ModelError
+from kpcli.model_bundle import ModelBundle
+from kpcli.options import DETECT_SIZE
+from kpcli.runtimes import AUTO, open_runtime
+from kpcli.types import FaceBox, Pixels
+
+BUNDLE = "face_detector"
+LEAST_SCORE = 0.5
+"""Scores are calibrated: of boxes with this score, about half are faces."""
+NMS_IOU = 0.45
+LARGEST_ZOOM = 4.0
+"""Small pictures are enlarged so much at most."""
+BATCH = 8
+
+
+class FaceDetector:
+    """Runs a bundle whose task is detection.
+
+    Parameters
+    ----------
+    bundle : ModelBundle
+    size : int
+        Long side in pixels to which pictures are scaled.
+    least_score : float
+        Faces with a lower (calibrated) score are left out.
+    runtime, threads
+        As `kpcli.runtimes.open_runtime` takes them.
+    """
+
+    def __init__(
+        self,
+        bundle: ModelBundle,
+        size: int = DETECT_SIZE,
+        *,
+        least_score: float = LEAST_SCORE,
+        runtime: str = AUTO,
+        threads: int = 0,
+    ) -> None:
+        card = bundle.card
+        if card.task != "detection" or not card.strides:
+            raise ModelError(
+                f"{bundle.path}: not a face detector",
+                expected="a bundle whose card says task: detection, with strides",
+                actual=f"task: {card.task}",
+            )
+        self._runtime = open_runtime(bundle, runtime, threads)
+        self._strides = tuple(int(stride) for stride in card.strides)
+        self._slope = card.calibration.get("score_slope", 1.0)
+        self._offset = card.calibration.get("score_offset", 0.0)
+        self._output = "landmark_box" if card.face_box == "landmarks" else "box"
+        self._size = size
+        self._least_score = least_score
+
+    def detect(
+        self, images: Sequence[Pixels], sources: Sequence[tuple[Path, int]]
+    ) -> list[list[FaceBox]]:
+        """Boxes tight around the landmarks; see `kpcli.catalogue.Detector`."""
+        return [face_boxes(*found) for found in self.arrays(images, self._output)]
+
+    def arrays(self, images: Sequence[Pixels], output: str) -> list[tuple[Array, Array]]:
+        """Boxes (D, 4) and scores (D,) of each picture, best first.
+
+        ``output`` is ``landmark_box``, or ``box`` for boxes as WIDER FACE has them.
+        """
+        fitted = [self._fit(image) for image in images]
+        alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for i, letterbox in enumerate(fitted):
+            alike[letterbox.pixels.shape].append(i)
+        found: dict[int, tuple[Array, Array]] = {}
+        for indices in alike.values():
+            for first in range(0, len(indices), BATCH):
+                batch = indices[first : first + BATCH]
+                outputs = self._runtime.run(np.stack([fitted[i].pixels for i in batch]))
+                for row, i in enumerate(batch):
+                    one = {name: values[row] for name, values in outputs.items()}
+                    found[i] = self._faces(one, fitted[i], output)
+        return [found[i] for i in range(len(images))]
+
+    def _fit(self, image: Pixels) -> Letterbox:
+        long_side = max(image.shape[:2])
+        size = min(self._size, round(long_side * LARGEST_ZOOM))
+        return Letterbox.fit(image, size, max(self._strides))
+
+    def _faces(
+        self, outputs: dict[str, Array], letterbox: Letterbox, output: str
+    ) -> tuple[Array, Array]:
+        score = 1 / (1 + np.exp(-(self._slope * outputs["score"] + self._offset)))
+        sure = score >= self._least_score
+        score = score[sure]
+        height, width = letterbox.pixels.shape[:2]
+        cells = cell_grid(height, width, self._strides)[sure]
+        kept = suppress(decode(outputs["box"][sure], cells), score, NMS_IOU)
+        boxes = decode(outputs[output][sure][kept], cells[kept])
+        return letterbox.to_picture(boxes), score[kept]
+
+
+def create(argument: str | None, size: int = DETECT_SIZE) -> FaceDetector:
+    """The embedded detector, or the one in the bundle folder ``argument``."""
+    return FaceDetector(ModelBundle.open(argument or BUNDLE), size)
