@@ -19,6 +19,8 @@ from kpcli.schemes import LandmarkScheme
 CARD = "card.json"
 WEIGHTS = "model.keras"
 DEFAULT = "default"
+LANDMARKS = "landmarks"
+DETECTION = "detection"
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class ModelCard:
 
     name: str
     task: str
+    """`LANDMARKS` or `DETECTION`."""
     architecture: str
     input_size: int
     colour: str

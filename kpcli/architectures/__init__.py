@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kpcli import catalogue
+from kpcli.model_bundle import LANDMARKS
 
 if TYPE_CHECKING:
     import keras
@@ -31,5 +32,5 @@ def architecture_facts(name: str) -> tuple[int, str]:
 
 
 def architecture_task(name: str) -> str:
-    """What models of the named architecture do: ``landmarks`` or ``detection``."""
-    return str(getattr(catalogue.load("architecture", name), "TASK", "landmarks"))
+    """What models of the named architecture do: `model_bundle.LANDMARKS` or `DETECTION`."""
+    return str(getattr(catalogue.load("architecture", name), "TASK", LANDMARKS))

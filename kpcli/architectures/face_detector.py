@@ -15,8 +15,9 @@ import keras
 from keras import layers
 
 from kpcli.errors import UsageError
+from kpcli.model_bundle import DETECTION
 
-TASK = "detection"
+TASK = DETECTION
 INPUT_SIZE = 640
 """Long side of the picture at work; the network takes any multiples of `MULTIPLE`."""
 COLOUR = "rgb"

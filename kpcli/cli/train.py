@@ -64,6 +64,10 @@ def command(
     negatives: Annotated[
         Path | None, typer.Option(help="CSV of boxes (widerface) to take faceless crops from.")
     ] = _D.negatives,
+    faces: Annotated[
+        Path | None,
+        typer.Option(help="face_detector: CSV of 68-point faces, which teach the landmark box."),
+    ] = _D.faces,
     cache_mb: Annotated[
         int, typer.Option(min=0, help="Memory for decoded faces, MiB.")
     ] = _D.cache_mb,
@@ -78,7 +82,7 @@ def command(
         learning_rate=learning_rate, weight_decay=weight_decay, loss=loss, schedule=schedule,
         warmup_epochs=warmup_epochs, ema=ema, clip_norm=clip_norm, patience=patience, val=val,
         seed=seed, crop_scale=crop_scale, face_box=face_box, weights=weights, init=init,
-        precision=precision, augment=AugmentOptions(strength=augment), negatives=negatives,
+        precision=precision, augment=AugmentOptions(strength=augment), negatives=negatives, faces=faces,
         cache_mb=cache_mb, resume=resume, root=root,
     )  # fmt: skip
     if recipe is not None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from kpcli.boxes import Array, Letterbox, cell_grid, decode, face_boxes, suppress
 from kpcli.errors import ModelError
-from kpcli.model_bundle import ModelBundle
+from kpcli.model_bundle import DETECTION, ModelBundle
 from kpcli.options import DETECT_SIZE
 from kpcli.runtimes import AUTO, open_runtime
 from kpcli.types import FaceBox, Pixels
@@ -48,10 +48,10 @@ class FaceDetector:
         threads: int = 0,
     ) -> None:
         card = bundle.card
-        if card.task != "detection" or not card.strides:
+        if card.task != DETECTION or not card.strides:
             raise ModelError(
                 f"{bundle.path}: not a face detector",
-                expected="a bundle whose card says task: detection, with strides",
+                expected=f"a bundle whose card says task: {DETECTION}, with strides",
                 actual=f"task: {card.task}",
             )
         self._runtime = open_runtime(bundle, runtime, threads)

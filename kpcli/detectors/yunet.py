@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from kpcli.boxes import Letterbox, face_boxes, wider_to_landmark
 from kpcli.errors import InputError, ModelError, UsageError
@@ -46,6 +47,7 @@ class YuNet:
             raise _unusable(self._file, e) from e
         if rows is None:
             return []
+        rows = np.asarray(rows, np.float32)
         corners = rows[:, :4].copy()
         corners[:, 2:] += corners[:, :2]
         boxes = letterbox.to_picture(corners - 0.5)

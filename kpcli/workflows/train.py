@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kpcli import __version__
-from kpcli.architectures import architecture_facts, build_architecture
+from kpcli.architectures import architecture_facts, architecture_task, build_architecture
 from kpcli.dataset_csv import BOXES, read_dataset, with_landmark_box
 from kpcli.errors import InputError, UsageError
-from kpcli.model_bundle import ModelBundle, ModelCard
+from kpcli.model_bundle import DETECTION, LANDMARKS, ModelBundle, ModelCard
 from kpcli.options import TrainOptions
 from kpcli.runtimes.keras_runtime import compiled_call, quiet
 from kpcli.schemes import LandmarkScheme, get_scheme
@@ -43,12 +43,17 @@ def train(options: TrainOptions, say: Callable[[str], None] = print) -> ModelBun
     InputError, UsageError, ModelError
         For data, options or weights that cannot be used; nothing written before is lost.
     """
+    quiet()
+    if architecture_task(options.arch) == DETECTION:
+        from kpcli.workflows.train_detector import train_detector
+
+        return train_detector(options, say)
     check_out(options)
     train_set, val_set = _faces(options)
     scheme = get_scheme(train_set[0].scheme)
-    quiet()
     import keras
 
+    keras.utils.clear_session()  # several trainings in one process leave nothing behind
     keras.utils.set_random_seed(options.seed)
     if options.precision != "auto":
         keras.mixed_precision.set_global_policy(options.precision)
@@ -142,7 +147,7 @@ def _card(
         counts[sample.dataset] = counts.get(sample.dataset, 0) + 1
     row = rows[-1]
     return ModelCard(
-        name=options.out.name, task="landmarks", architecture=options.arch,
+        name=options.out.name, task=LANDMARKS, architecture=options.arch,
         input_size=crop.size, colour=crop.colour, crop_scale=crop.scale,
         face_box=options.face_box, scheme=scheme.to_json(),
         outputs=tuple(sorted(k for k in deployed(network).output)),

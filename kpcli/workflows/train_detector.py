@@ -58,6 +58,8 @@ def train_detector(options: TrainOptions, say: Callable[[str], None] = print) ->
     import keras
 
     keras.utils.set_random_seed(options.seed)
+    if options.precision != "auto":
+        keras.mixed_precision.set_global_policy(options.precision)
     module = load("architecture", options.arch)
     network = build_architecture(options.arch, 0, weights=options.weights)
     if options.init:
