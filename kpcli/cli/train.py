@@ -82,8 +82,8 @@ def command(
         learning_rate=learning_rate, weight_decay=weight_decay, loss=loss, schedule=schedule,
         warmup_epochs=warmup_epochs, ema=ema, clip_norm=clip_norm, patience=patience, val=val,
         seed=seed, crop_scale=crop_scale, face_box=face_box, weights=weights, init=init,
-        precision=precision, augment=AugmentOptions(strength=augment), negatives=negatives, faces=faces,
-        cache_mb=cache_mb, resume=resume, root=root,
+        precision=precision, augment=AugmentOptions(strength=augment), negatives=negatives,
+        faces=faces, cache_mb=cache_mb, resume=resume, root=root,
     )  # fmt: skip
     if recipe is not None:
         given = {name for name in context.params if _is_given(context, name)}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from kpcli.boxes import Letterbox, face_boxes, wider_to_landmark
 from kpcli.errors import InputError, ModelError, UsageError
@@ -42,12 +43,12 @@ class YuNet:
         height, width = letterbox.pixels.shape[:2]
         self._detector.setInputSize((width, height))
         try:
-            _, rows = self._detector.detect(cv2.cvtColor(letterbox.pixels, cv2.COLOR_RGB2BGR))
+            _, found = self._detector.detect(cv2.cvtColor(letterbox.pixels, cv2.COLOR_RGB2BGR))
         except cv2.error as e:
             raise _unusable(self._file, e) from e
-        if rows is None:
+        if found is None:
             return []
-        rows = np.asarray(rows, np.float32)
+        rows: NDArray[np.float32] = np.asarray(found, np.float32)
         corners = rows[:, :4].copy()
         corners[:, 2:] += corners[:, :2]
         boxes = letterbox.to_picture(corners - 0.5)
