@@ -30,12 +30,11 @@ def read(root: Path) -> Iterator[Sample | Reject]:
             continue
         with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             reader = csv.DictReader(file)
-            for number, row in enumerate(reader, start=1):
-                origin = f"{path}:{reader.line_num}"
-                try:
-                    yield _sample(row, path, number, origin)
-                except (ValueError, TypeError, AttributeError) as e:
-                    yield Reject(origin, "damaged label", str(e))
+            try:
+                for number, row in enumerate(reader, start=1):
+                    yield _sample(row, path, number, f"{path}:{reader.line_num}")
+            except csv.Error as e:
+                yield Reject(f"{path}:{reader.line_num}", "damaged file", str(e))
 
 
 def _is_kaggle(path: Path) -> bool:
@@ -47,8 +46,12 @@ def _is_kaggle(path: Path) -> bool:
     return {*_COLUMNS, _IMAGE} <= set(header)
 
 
-def _sample(row: Mapping[str, str], path: Path, number: int, origin: str) -> Sample:
-    points = np.array([_cell(row[c]) for c in _COLUMNS], np.float32).reshape(-1, 2)
+def _sample(row: Mapping[str, str], path: Path, number: int, origin: str) -> Sample | Reject:
+    try:
+        points = np.array([_cell(row[c]) for c in _COLUMNS], np.float32).reshape(-1, 2)
+        pixels = _pixels(row[_IMAGE])
+    except (ValueError, TypeError, AttributeError) as e:  # a short row holds None
+        return Reject(origin, "damaged label", str(e))
     labelled = np.asarray(~np.isnan(points).any(axis=1), bool)
     points[~labelled] = np.nan
     name = f"{path.stem}_{number:05d}"
@@ -62,7 +65,7 @@ def _sample(row: Mapping[str, str], path: Path, number: int, origin: str) -> Sam
         split=split_of(path.name) or "train",
         group=f"kaggle/{name}",
         origin=origin,
-        pixels=_pixels(row[_IMAGE]),
+        pixels=pixels,
     )
 
 

@@ -26,21 +26,23 @@ def read(root: Path) -> Iterator[Sample | Reject]:
     for path in find_files(root, _PATTERN, depth=1):
         folder = path.parent / path.name.split("_frames", 1)[0]
         reader = csv.reader(read_text(path).splitlines())
-        next(reader, None)
-        for row in reader:
-            if not any(row):
-                continue
-            origin = f"{path}:{reader.line_num}"
-            try:
-                yield _sample(row, folder, split_of(path.name) or "train", origin)
-            except ValueError as e:
-                yield Reject(origin, "damaged label", str(e))
+        split = split_of(path.name) or "train"
+        try:
+            next(reader, None)
+            for row in filter(any, reader):
+                yield _sample(row, folder, split, f"{path}:{reader.line_num}")
+        except csv.Error as e:
+            yield Reject(f"{path}:{reader.line_num}", "damaged file", str(e))
 
 
-def _sample(row: list[str], folder: Path, split: str, origin: str) -> Sample:
+def _sample(row: list[str], folder: Path, split: str, origin: str) -> Sample | Reject:
     if len(row) != 137:
-        raise ValueError(f"expected a file name and 136 numbers, found {len(row)} values")
-    points = np.array([float(v) for v in row[1:]], np.float32).reshape(68, 2)
+        detail = f"expected a file name and 136 numbers, found {len(row)} values"
+        return Reject(origin, "damaged label", detail)
+    try:
+        points = np.array([float(v) for v in row[1:]], np.float32).reshape(68, 2)
+    except ValueError as e:
+        return Reject(origin, "damaged label", str(e))
     video = _FRAME.sub("", Path(row[0]).stem)
     return Sample(
         image=folder / row[0],
