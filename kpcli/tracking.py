@@ -1,0 +1,96 @@
+"""Which face of a video is which: ids that stay with a face from frame to frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kpcli.types import FaceBox
+
+MEMORY = 1.0
+"""Seconds for which a face that is gone keeps its id."""
+
+_REACH = 0.6
+"""Face sides that a face may be away from where it is expected."""
+_REACH_A_SECOND = 2.0
+"""Further face sides for every second that it was not seen."""
+_GROWTH = 1.8
+"""Largest ratio of its sides then and now."""
+_EASE = 0.6
+"""Weight of the newest motion in the running one."""
+
+
+@dataclass(slots=True)
+class _Track:
+    number: int
+    box: FaceBox
+    seen: float
+    vx: float = 0.0
+    vy: float = 0.0
+
+    def expected(self, seconds: float) -> FaceBox:
+        """Where the face would be if it went on; motion is trusted for a quarter second."""
+        gap = min(seconds - self.seen, 0.25)
+        dx, dy = self.vx * gap, self.vy * gap
+        b = self.box
+        return FaceBox(b.left + dx, b.top + dy, b.right + dx, b.bottom + dy)
+
+    def move_to(self, box: FaceBox, seconds: float) -> None:
+        gap = seconds - self.seen
+        if gap > 0:
+            (x, y), (old_x, old_y) = box.centre, self.box.centre
+            # A face found again has not flown there in a straight line.
+            ease = _EASE if gap < 0.25 else 0.0
+            self.vx += ease * ((x - old_x) / gap - self.vx)
+            self.vy += ease * ((y - old_y) / gap - self.vy)
+        self.box, self.seen = box, seconds
+
+
+class Tracker:
+    """Gives ids 0, 1, 2 ... to the faces of one video, frame by frame in order of time.
+
+    A face belongs to the track that expects it nearest by overlap, else by distance; the reach
+    grows with the time the face was not seen, and ends after `MEMORY` seconds.
+    """
+
+    def __init__(self) -> None:
+        self._tracks: list[_Track] = []
+        self._next = 0
+
+    def update(self, boxes: Sequence[FaceBox], seconds: float) -> list[int]:
+        """Ids of the boxes of the next frame, all different."""
+        self._tracks = [t for t in self._tracks if seconds - t.seen <= MEMORY + 1e-6]
+        pairs = [
+            (fit, t, b)
+            for t, track in enumerate(self._tracks)
+            for b, box in enumerate(boxes)
+            if (fit := _fit(track, box, seconds)) is not None
+        ]
+        ids: dict[int, int] = {}
+        taken: set[int] = set()
+        for _, t, b in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2])):
+            if t not in taken and b not in ids:
+                taken.add(t)
+                ids[b] = self._tracks[t].number
+                self._tracks[t].move_to(boxes[b], seconds)
+        for b, box in enumerate(boxes):
+            if b not in ids:
+                ids[b] = self._next
+                self._tracks.append(_Track(self._next, box, seconds))
+                self._next += 1
+        return [ids[b] for b in range(len(boxes))]
+
+
+def _fit(track: _Track, box: FaceBox, seconds: float) -> float | None:
+    """How well the box continues the track: above 1 where they overlap; None: not at all."""
+    expected = track.expected(seconds)
+    ratio = max(box.side, expected.side) / max(min(box.side, expected.side), 1e-9)
+    if ratio > _GROWTH:
+        return None
+    overlap = expected.iou(box)
+    if overlap > 0.2:
+        return 1 + overlap
+    distance = math.dist(expected.centre, box.centre) / ((box.side + expected.side) / 2)
+    reach = _REACH + _REACH_A_SECOND * (seconds - track.seen)
+    return 1 - distance / reach if distance < reach else None

@@ -1,0 +1,123 @@
+"""What a run of `kpcli annotate` will do: which files, in which units, with which settings."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kpcli import __version__
+from kpcli.errors import InputError, UsageError
+from kpcli.model_bundle import ModelBundle
+from kpcli.options import AnnotateOptions
+from kpcli.sources.folder import PICTURES, VIDEOS, is_video, list_media
+from kpcli.workflows.annotate_ledger import OVERLAYS
+from kpcli.workflows.annotate_unit import Unit
+
+UNIT_FILES = 16
+"""Pictures that are read, and committed, together."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The files of a run as sorted names relative to ``root``, and what was passed over."""
+
+    root: Path
+    files: tuple[str, ...]
+    ignored: Counter[str]
+
+    def units(self, finished: Collection[str] = ()) -> list[Unit]:
+        """Every unfinished file in one unit: videos alone and first, pictures in groups.
+
+        The groups are cut before finished files are left out: a run that goes on forms the same
+        batches as one that was never stopped.
+        """
+        videos = [(f,) for f in self.files if is_video(Path(f))]
+        pictures = [f for f in self.files if not is_video(Path(f))]
+        groups = [tuple(pictures[i : i + UNIT_FILES]) for i in range(0, len(pictures), UNIT_FILES)]
+        left = [tuple(f for f in group if f not in finished) for group in (*videos, *groups)]
+        return [Unit(number, files) for number, files in enumerate(left) if files]
+
+
+def make_plan(options: AnnotateOptions) -> Plan:
+    """The files to annotate.
+
+    Raises
+    ------
+    InputError
+        If a folder or file is missing, or there is nothing to annotate.
+    """
+    if options.folder:
+        return _folder_plan(options, options.inputs[0])
+    return _files_plan(options.inputs)
+
+
+def _folder_plan(options: AnnotateOptions, folder: Path) -> Plan:
+    inside = options.out.resolve() == folder.resolve()
+    exclude = [options.out / OVERLAYS] if inside else [options.out]
+    listing = list_media(folder, recursive=options.recursive, exclude=exclude)
+    if not listing.files:
+        found = ", ".join(f"{n} {ending}" for ending, n in listing.ignored.most_common(8))
+        raise InputError(
+            f"{folder}: no picture or video to annotate",
+            expected=f"pictures ({_endings(PICTURES)}) or videos ({_endings(VIDEOS)})",
+            actual=f"other files: {found}" if found else "an empty folder",
+            next_step="" if options.recursive else "leave out --no-recursive to look deeper",
+        )
+    return Plan(folder, listing.files, listing.ignored)
+
+
+def _files_plan(inputs: tuple[Path, ...]) -> Plan:
+    if not inputs:
+        raise UsageError("no file to annotate", expected="at least one picture or video")
+    for path in inputs:
+        if path.is_dir():
+            raise InputError(
+                f"{path}: a folder among the files", next_step="kpcli annotate folder DIR"
+            )
+        if not path.is_file():
+            raise InputError(f"{path}: there is no such file")
+    paths = [path.absolute() for path in inputs]
+    root = Path(os.path.commonpath([path.parent for path in paths]))
+    return Plan(root, tuple(sorted({p.relative_to(root).as_posix() for p in paths})), Counter())
+
+
+def _endings(endings: Collection[str]) -> str:
+    return " ".join(sorted(endings))
+
+
+def settings(options: AnnotateOptions, plan: Plan, bundle: ModelBundle | None) -> Mapping[str, Any]:
+    """All that determines the rows of a file: --resume goes on only where it is the same."""
+    _, _, argument = options.detector.partition(":")
+    return {
+        "kpcli": __version__,
+        "input": str(plan.root.resolve()),
+        "files": None if options.folder else list(plan.files),
+        "recursive": options.recursive,
+        "model": options.model,
+        "model_files": _digest(*_files(bundle.path)) if bundle else "",
+        "runtime": options.runtime,
+        "detector": options.detector,
+        "detector_file": _digest(Path(argument)) if argument else "",
+        "max_faces": options.max_faces,
+        "min_confidence": options.min_confidence,
+        "frames": asdict(options.frames),
+        "overlays": options.overlays,
+        "batch_size": options.batch_size,
+    }
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_file())
+
+
+def _digest(*paths: Path) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        if path.is_file():
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]

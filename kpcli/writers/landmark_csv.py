@@ -1,0 +1,193 @@
+"""landmarks.csv: a row a face a frame, and a row for a frame without a face.
+
+Columns: ``file, frame, timestamp, face_id, left, top, right, bottom, confidence, success,
+x_0..x_{N-1}, y_0..y_{N-1}, confidence_0..confidence_{N-1}``, then what `Extra` adds. ``file`` is
+relative to the annotated folder; ``frame`` counts from 1; ``timestamp`` is in seconds;
+coordinates are pixels, origin at the centre of the top-left pixel. Without a face, ``success`` is
+0 and face, box and coordinates are empty. Numbers are printed with fixed digits, so that equal
+results are equal bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from enum import Enum
+from itertools import groupby
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpcli.atomic import atomic_path
+from kpcli.errors import InputError
+from kpcli.schemes import LandmarkScheme
+from kpcli.types import FaceBox, FrameFaces, Prediction
+
+OUTPUT = "landmarks.csv"
+_FACE = ("left", "top", "right", "bottom", "confidence", "success")
+
+
+class Extra(Enum):
+    """Optional columns at the end, and the key of `Prediction.extra` that they come from."""
+
+    POSE = "pose"
+    """``yaw, pitch, roll`` in degrees."""
+    SMOOTH = "smooth"
+    """``smooth_x_0.., smooth_y_0..``: the points, smoothed over time."""
+
+    def columns(self, n_points: int) -> list[str]:
+        """Names of the columns."""
+        if self is Extra.POSE:
+            return ["yaw", "pitch", "roll"]
+        return [f"smooth_{axis}_{i}" for axis in "xy" for i in range(n_points)]
+
+
+def columns(n_points: int, extras: Sequence[Extra] = ()) -> list[str]:
+    """The header's names."""
+    names = ["file", "frame", "timestamp", "face_id", *_FACE]
+    for prefix in ("x", "y", "confidence"):
+        names += [f"{prefix}_{i}" for i in range(n_points)]
+    for extra in extras:
+        names += extra.columns(n_points)
+    return names
+
+
+def header(n_points: int, extras: Sequence[Extra] = ()) -> bytes:
+    """The header line."""
+    return (",".join(columns(n_points, extras)) + "\n").encode()
+
+
+class RowWriter:
+    """Writes the rows of frames, without a header, to an open binary file."""
+
+    def __init__(self, file: BinaryIO, n_points: int, extras: Sequence[Extra] = ()) -> None:
+        self._file = file
+        self._extras = extras
+        blanks = 3 * n_points + sum(len(e.columns(n_points)) for e in extras)
+        self._no_face = ",,,,,,0.0000,0" + "," * blanks
+
+    def write(self, frame: FrameFaces) -> None:
+        """Add the rows of one frame."""
+        start = f"{_quoted(frame.file)},{frame.index},{frame.seconds:.6f}"
+        rows = [start + self._face(face) for face in frame.faces] or [start + self._no_face]
+        # A name that is no valid Unicode (it may be any bytes) shows its bytes as \udcXX.
+        self._file.write(("\n".join(rows) + "\n").encode("utf-8", "backslashreplace"))
+
+    def _face(self, face: Prediction) -> str:
+        box = face.face
+        parts = [
+            f",{face.track},{box.left:.3f},{box.top:.3f},{box.right:.3f},{box.bottom:.3f}"
+            f",{face.confidence:.4f},1",
+            _numbers(face.points.T, "%.3f"),
+            _numbers(face.scores, "%.4f"),
+        ]
+        for extra in self._extras:
+            values = np.asarray(face.extra[extra.value], np.float64)
+            parts.append(_numbers(values.T, "%.3f" if extra is Extra.SMOOTH else "%.2f"))
+        return ",".join(parts)
+
+
+def _numbers(values: NDArray[np.floating], pattern: str) -> str:
+    flat = values.ravel().tolist()
+    text = ",".join([pattern] * len(flat)) % tuple(flat)
+    if "n" in text:  # nan or inf
+        return ",".join(pattern % v if np.isfinite(v) else "" for v in flat)
+    return text
+
+
+def _quoted(name: str) -> str:
+    if not any(c in name for c in ',"\r\n'):
+        return name
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow([name])
+    return line.getvalue()
+
+
+def create(out: Path, scheme: LandmarkScheme) -> AbstractContextManager[RowWriter]:
+    """Writes ``out/landmarks.csv``; see `kpcli.catalogue.WriterModule`."""
+
+    @contextmanager
+    def writing() -> Iterator[RowWriter]:
+        with atomic_path(out / OUTPUT) as temporary, temporary.open("wb") as file:
+            file.write(header(scheme.n_points))
+            yield RowWriter(file, scheme.n_points)
+
+    return writing()
+
+
+def read_frames(
+    path: Path, sizes: Callable[[str], tuple[int, int]] = lambda _: (0, 0)
+) -> Iterator[FrameFaces]:
+    """The frames of a landmarks.csv, in its order.
+
+    Parameters
+    ----------
+    path : Path
+    sizes : callable
+        Gives (width, height) of a file's frames, which the CSV does not hold.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, not ours or damaged; names the line.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.reader(file)
+            names = next(reader, [])
+            n = sum(name.startswith("x_") for name in names)
+            extras = [e for e in Extra if e.columns(n)[0] in names]
+            if names != columns(n, extras):
+                raise InputError(f"{path}: not a landmarks.csv of `kpcli annotate`")
+            index = {name: i for i, name in enumerate(names)}
+            for (name, number), rows in groupby(reader, key=lambda row: tuple(row[:2])):
+                group = [_checked(row, index, path, reader.line_num) for row in rows]
+                seconds = float(group[0][2])
+                faces = tuple(
+                    _face(r, index, n, extras) for r in group if r[index["success"]] == "1"
+                )
+                yield FrameFaces(name, int(number), seconds, *sizes(name), faces)
+    except FileNotFoundError as e:
+        raise InputError(f"{path}: there is no such file") from e
+    except (UnicodeDecodeError, csv.Error, ValueError) as e:
+        raise InputError(f"{path}: a damaged landmarks.csv", actual=str(e)) from e
+
+
+def _checked(row: list[str], index: Mapping[str, int], path: Path, line: int) -> list[str]:
+    if len(row) != len(index):
+        raise InputError(
+            f"{path}:{line}: a row of another length than the header",
+            expected=f"{len(index)} values",
+            actual=f"{len(row)}",
+        )
+    return row
+
+
+def _face(row: list[str], index: Mapping[str, int], n: int, extras: Sequence[Extra]) -> Prediction:
+    def numbers(first: str, count: int) -> NDArray[np.float32]:
+        start = index[first]
+        return np.array([float(v) if v else np.nan for v in row[start : start + count]], np.float32)
+
+    left, top, right, bottom, confidence = (
+        float(v) for v in row[index["left"] : index["confidence"] + 1]
+    )
+    extra: dict[str, NDArray[np.float32]] = {}
+    for e in extras:
+        names = e.columns(n)
+        values = numbers(names[0], len(names))
+        extra[e.value] = values.reshape(2, n).T if e is Extra.SMOOTH else values
+    return Prediction(
+        source=Path(row[0]),
+        index=int(row[1]),
+        seconds=float(row[2]),
+        face=FaceBox(left, top, right, bottom, confidence),
+        points=numbers("x_0", 2 * n).reshape(2, n).T.copy(),
+        scores=numbers("confidence_0", n),
+        confidence=confidence,
+        track=int(row[3]),
+        extra=extra,
+    )

@@ -1,0 +1,56 @@
+"""A predictor without a model: quick, deterministic, and it depends on what it sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpcli.model_bundle import ModelCard
+from kpcli.schemes import IBUG68
+
+SIZE = 32
+
+
+@dataclass(frozen=True)
+class FakeFaces:
+    unit: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+
+
+class FakePredictor:
+    """68 points on an ellipse around the crop's brightest spot; confidence is mean brightness."""
+
+    def __init__(self) -> None:
+        self.card = ModelCard(
+            name="fake",
+            task="landmarks",
+            architecture="none",
+            input_size=SIZE,
+            colour="rgb",
+            crop_scale=1.3,
+            face_box="landmarks",
+            scheme=IBUG68.to_json(),
+        )
+        angle = np.linspace(0, 2 * np.pi, 68, endpoint=False)
+        self._shape = np.stack([0.5 * np.cos(angle), 0.6 * np.sin(angle)], axis=1)
+        self.batches: list[int] = []
+
+    def predict(self, crops: NDArray[np.uint8]) -> FakeFaces:
+        assert crops.shape[1:] == (SIZE, SIZE, 3)
+        assert crops.dtype == np.uint8
+        self.batches.append(len(crops))
+        light = crops.mean(axis=3, dtype=np.float64) + 1e-3
+        grid = (2 * np.arange(SIZE) + 1) / SIZE - 1
+        total = light.sum(axis=(1, 2))
+        x = (light.sum(axis=1) * grid).sum(axis=1) / total
+        y = (light.sum(axis=2) * grid).sum(axis=1) / total
+        centre = np.stack([x, y], axis=1)[:, None, :]
+        mean = light.mean(axis=(1, 2)) / 256
+        return FakeFaces(
+            (self._shape + centre).astype(np.float32),
+            np.repeat(mean[:, None], 68, axis=1).astype(np.float32),
+            mean.astype(np.float32),
+        )
