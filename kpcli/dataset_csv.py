@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from kpcli.atomic import atomic_path
-from kpcli.errors import InputError
+from kpcli.errors import InputError, UsageError
 from kpcli.geometry import box_to_unit, landmark_box, unit_to_box
 from kpcli.schemes import get_scheme
 from kpcli.types import FaceBox, Sample
@@ -200,7 +200,7 @@ def _sample(row: dict[str, str], path: Path, line: int, root: Path | None) -> Sa
             attributes=attributes,
             origin=f"{path}:{line}",
         )
-    except (ValueError, KeyError, IndexError) as e:
+    except (ValueError, KeyError, IndexError, UsageError) as e:
         raise InputError(f"{path}:{line}: a damaged row", actual=str(e)) from e
 
 

@@ -32,16 +32,17 @@ class PictureFacts:
     problem: str = ""
 
 
+Found = tuple[str, str] | None
+"""A reason and its detail."""
+
+
 def check(sample: Sample, picture: PictureFacts) -> Reject | None:
     """The first reason why the sample cannot be used, or None."""
-    for rule in (_picture, _number, _finite, _box, _degenerate, _outside, _swapped):
+    for rule in (_picture, _number, _finite, _outside, _degenerate, _box, _swapped):
         found = rule(sample, picture)
         if found:
             return Reject(sample.origin, *found)
     return None
-
-
-Found = tuple[str, str] | None
 
 
 def _picture(sample: Sample, picture: PictureFacts) -> Found:
@@ -79,6 +80,9 @@ def _box(sample: Sample, picture: PictureFacts) -> Found:
     corners = (box.left, box.top, box.right, box.bottom)
     if not all(math.isfinite(v) for v in corners) or box.area <= 0:
         return "box without area", " ".join(f"{v:g}" for v in corners)
+    frame = FaceBox(-0.5, -0.5, picture.width - 0.5, picture.height - 0.5)
+    if sample.scheme == BOXES and box.iou(frame) == 0:
+        return "box outside the picture", f"a picture of {picture.width} x {picture.height}"
     return None
 
 
@@ -110,7 +114,7 @@ def face_radius(points: Points) -> float:
 def _outside(sample: Sample, picture: PictureFacts) -> Found:
     points = _known(sample)
     if not len(points):
-        return _box_outside(sample.face, picture)
+        return None
     last = np.array([picture.width - 0.5, picture.height - 0.5])
     beyond = np.maximum(np.maximum(-0.5 - points, points - last), 0).max(axis=1)
     allowed = FAR_OUTSIDE * face_radius(points)
@@ -122,13 +126,6 @@ def _outside(sample: Sample, picture: PictureFacts) -> Found:
         detail = f"{(beyond > 0).sum()} of {len(points)} points"
         return "point far outside the picture", detail
     return None
-
-
-def _box_outside(box: FaceBox | None, picture: PictureFacts) -> Found:
-    frame = FaceBox(-0.5, -0.5, picture.width - 0.5, picture.height - 0.5)
-    if box is None or box.area <= 0 or box.iou(frame) > 0:
-        return None
-    return "box outside the picture", f"a picture of {picture.width} x {picture.height}"
 
 
 def _swapped(sample: Sample, picture: PictureFacts) -> Found:

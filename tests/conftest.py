@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every run, and no limit of time: the machine may be busy.
+settings.register_profile("kpcli", deadline=None, derandomize=True)
+settings.load_profile("kpcli")
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / "shared" / "data"

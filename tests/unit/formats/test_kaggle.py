@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 from dataset_builders import build_kaggle, face, kaggle_row, picture
 
 from kpcli.formats.kaggle import read, sniff
@@ -58,6 +60,14 @@ def test_files_without_labels_are_no_source(tmp_path: Path) -> None:
     assert len(list(read(tmp_path))) == 2
 
 
+@pytest.fixture
+def python_field_limit() -> Iterator[None]:
+    limit = csv.field_size_limit(131_072)
+    yield
+    csv.field_size_limit(limit)
+
+
+@pytest.mark.usefixtures("python_field_limit")
 def test_an_unclosed_quote_is_a_reject(tmp_path: Path) -> None:
     build_kaggle(tmp_path)
     with (tmp_path / "training.csv").open("a") as file:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 from dataset_builders import build_youtube_faces
 from PIL import Image
 
@@ -39,6 +42,14 @@ def test_damage_is_one_reject_with_its_line(tmp_path: Path) -> None:
     assert "3 values" in rejects[0].detail
 
 
+@pytest.fixture
+def python_field_limit() -> Iterator[None]:
+    limit = csv.field_size_limit(131_072)
+    yield
+    csv.field_size_limit(limit)
+
+
+@pytest.mark.usefixtures("python_field_limit")
 def test_an_unclosed_quote_is_a_reject(tmp_path: Path) -> None:
     root = build_youtube_faces(tmp_path).root
     path = root / "test_frames_keypoints.csv"
