@@ -114,6 +114,7 @@ class EvalOptions:
     out: Path | None = None
     """Folder of the report; None: ``eval_<CSV's name>_<split>`` in the current folder."""
     root: Path | None = None
+    runtime: str = "auto"
     bootstrap: int = 1000
     seed: int = 0
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kpcli.catalogue import DETECTORS
+from kpcli.catalogue import DETECTORS, RUNTIMES
 from kpcli.options import EvalOptions
 
 _D = EvalOptions(csv=Path())
@@ -36,6 +36,9 @@ def command(
     root: Annotated[
         Path | None, typer.Option(help="Where the pictures are, if not where the CSV says.")
     ] = _D.root,
+    runtime: Annotated[
+        str, typer.Option(help=f"Library that runs the model: auto, {', '.join(RUNTIMES)}.")
+    ] = _D.runtime,
     bootstrap: Annotated[
         int, typer.Option(min=0, help="Resamples of the interval; 0: none.")
     ] = _D.bootstrap,
@@ -48,7 +51,7 @@ def command(
         raise UsageError("--cut", expected="a percentage above 0", actual=f"{cut:g}")
     options = EvalOptions(
         csv=csv, split=split, model=model, protocol=protocol, cut=cut, boxes=boxes, out=out,
-        root=root, bootstrap=bootstrap, seed=seed,
+        root=root, runtime=runtime, bootstrap=bootstrap, seed=seed,
     )  # fmt: skip
     from kpcli.workflows.evaluate import evaluate
 

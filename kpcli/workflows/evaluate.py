@@ -12,9 +12,9 @@ import numpy as np
 
 from kpcli.catalogue import Detector
 from kpcli.dataset_csv import BOXES, read_dataset
-from kpcli.errors import EXIT_SOME_FAILED, InputError, UsageError
+from kpcli.errors import EXIT_SOME_FAILED, InputError, ModelError, UsageError
 from kpcli.metrics import Floats, Protocol, nme, normalisers, protocol_for
-from kpcli.model_bundle import ModelBundle, ModelCard
+from kpcli.model_bundle import LANDMARKS, ModelBundle, ModelCard
 from kpcli.options import EvalOptions
 from kpcli.predictor import Predictor
 from kpcli.schemes import LandmarkScheme, can_convert, get_scheme
@@ -85,7 +85,8 @@ def evaluate(
     if predictor is None:
         bundle = ModelBundle.open(options.model)
         check_schemes(bundle.card, scheme, options)  # before the slow loading of Keras
-        predictor = Predictor(bundle)
+        predictor = Predictor(bundle, options.runtime)
+        say(predictor.runtime_line)
     else:
         check_schemes(predictor.card, scheme, options)
     check_writable(folder(options))
@@ -133,9 +134,9 @@ def read_split(options: EvalOptions) -> list[Sample]:
 
 def check_schemes(card: ModelCard, labels: LandmarkScheme, options: EvalOptions) -> None:
     """Refuse a model that is none for landmarks, or whose points no map takes to the labels'."""
-    if card.task != "landmarks":
-        raise UsageError(
-            f"--model {options.model}: its task is {card.task}", expected="a landmark model"
+    if card.task != LANDMARKS:
+        raise ModelError(
+            f"--model {options.model}: its task is {card.task!r}", expected=f"{LANDMARKS!r}"
         )
     model = card.landmark_scheme.name
     if not can_convert(model, labels.name):

@@ -108,6 +108,7 @@ def metrics(evaluation: Evaluation, whole: Score, groups: Mapping[str, Scores]) 
         "cut": protocol.cut,
         "box_source": evaluation.box_source,
         "model": options.model,
+        "runtime": options.runtime,
         "csv": str(options.csv),
         "scheme": evaluation.scheme.name,
         "unreadable": len(evaluation.unreadable),

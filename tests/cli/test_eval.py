@@ -45,8 +45,9 @@ def face_shape(scheme: LandmarkScheme = IBUG68) -> np.ndarray:
 class StandIn:
     """A predictor; see the module's text."""
 
-    def __init__(self, bundle: ModelBundle) -> None:
+    def __init__(self, bundle: ModelBundle, runtime: str) -> None:
         self.card = bundle.card
+        self.runtime_line = f"runs by {runtime}"
         self.batches: list[int] = []
 
     def predict(self, crops: np.ndarray) -> PredictedFaces:
@@ -162,6 +163,7 @@ def test_the_report_has_the_figures_computed_by_hand(
     assert values["sizes"]["96-128 px"]["faces"] == 4
 
     printed = capsys.readouterr().out
+    assert "runs by auto" in printed
     assert "distance of points 36 and 45" in printed
     rows = {line.split("  ")[0]: line.split() for line in printed.splitlines()}
     assert rows["all faces"][2:6] == ["4", "0", "5.50", "5.00"]
@@ -259,8 +261,8 @@ def test_batches_hold_64_faces_at_most(
     opened: list[StandIn] = []
 
     class Watched(StandIn):
-        def __init__(self, bundle: ModelBundle) -> None:
-            super().__init__(bundle)
+        def __init__(self, bundle: ModelBundle, runtime: str) -> None:
+            super().__init__(bundle, runtime)
             opened.append(self)
 
     monkeypatch.setattr(evaluate, "Predictor", Watched)
@@ -414,6 +416,18 @@ def test_a_csv_of_boxes_is_no_input(
     )  # fmt: skip
     assert run(monkeypatch, write(tmp_path, face), "--model", bundle) == 3
     assert "no landmarks" in capsys.readouterr().err
+
+
+def test_a_detectors_bundle_is_no_landmark_model(
+    tmp_path: Path,
+    bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = write_bundle(tmp_path / "detector", IBUG68, task="detection")
+    table = write(tmp_path, sample(tmp_path, "a", 4))
+    assert run(monkeypatch, table, "--model", model) == 4
+    assert "'detection'" in capsys.readouterr().err
 
 
 def test_the_report_goes_beside_the_caller_unless_told(
