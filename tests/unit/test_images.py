@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dataset_builders import picture
+from PIL import Image
+
+from kpcli import images
+from kpcli.errors import InputError
+from kpcli.images import read_image, write_image
+
+RGB = picture(seed=3, size=32)
+
+
+def test_rgb_in_every_common_format(tmp_path: Path) -> None:
+    for ending in ("png", "bmp", "tiff", "webp", "ppm"):
+        path = tmp_path / f"a.{ending}"
+        Image.fromarray(RGB).save(path, **({"lossless": True} if ending == "webp" else {}))
+        np.testing.assert_array_equal(read_image(path), RGB)
+    Image.fromarray(RGB).save(tmp_path / "a.jpg", quality=95)
+    assert np.abs(read_image(tmp_path / "a.jpg").astype(int) - RGB).mean() < 4
+
+
+def test_bytes_count_not_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "größe 漢字 .jpg"
+    Image.fromarray(RGB).convert("RGBA").save(path, format="PNG")
+    np.testing.assert_array_equal(read_image(path), RGB)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "I;16", "F"])
+def test_every_mode_becomes_rgb(mode: str, tmp_path: Path) -> None:
+    gray = Image.fromarray(RGB).convert("L")
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(gray).astype(np.uint16) * 257)
+    elif mode == "1":
+        image = gray.convert("1", dither=Image.Dither.NONE)
+    else:
+        image = (gray if mode in ("L", "LA", "F") else Image.fromarray(RGB)).convert(mode)
+    path = tmp_path / "a.tiff"
+    if mode in ("P", "LA"):
+        path = tmp_path / "a.png"
+    image.save(path)
+    pixels = read_image(path)
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == (32, 32, 3)
+    expected = np.asarray(gray) if mode in ("L", "LA", "I;16", "F") else None
+    if expected is not None:
+        for channel in range(3):
+            np.testing.assert_allclose(pixels[..., channel].astype(int), expected, atol=1)
+    elif mode == "1":
+        assert set(np.unique(pixels)) == {0, 255}
+    else:
+        assert np.abs(pixels.astype(int) - RGB).mean() < 20
+
+
+def test_alpha_is_blended_over_white(tmp_path: Path) -> None:
+    rgba = np.zeros((1, 3, 4), np.uint8)
+    rgba[0, :, 3] = (255, 0, 128)
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    values = read_image(tmp_path / "a.png")[0]
+    assert values[0].tolist() == [0, 0, 0]
+    assert values[1].tolist() == [255, 255, 255]
+    assert abs(int(values[2, 0]) - 127) <= 1
+
+
+def test_transparent_palette(tmp_path: Path) -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.putpixel((1, 0), 1)
+    image.save(tmp_path / "a.png", transparency=0)
+    assert read_image(tmp_path / "a.png").tolist() == [[[255, 255, 255], [40, 50, 60]]]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(orientation: int, tmp_path: Path) -> None:
+    """Stored so that the orientation brings it upright: the bright corner is top left."""
+    upright = np.zeros((16, 24, 3), np.uint8)
+    upright[:6, :6] = 250
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright, 1),
+        7: upright.transpose(1, 0, 2)[::-1, ::-1],
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), upright)
+
+
+def test_the_first_frame_of_an_animation(tmp_path: Path) -> None:
+    first, second = (Image.new("RGB", (8, 8), c) for c in ((200, 0, 0), (0, 200, 0)))
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
+    assert read_image(tmp_path / "a.gif")[4, 4].tolist() == [200, 0, 0]
+
+
+def test_float_and_wide_gray_span_the_range(tmp_path: Path) -> None:
+    for values in (
+        np.linspace(-3, 7, 64, dtype=np.float32).reshape(8, 8),
+        np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8),
+        np.linspace(0, 65535, 64, dtype=np.float32).reshape(8, 8),
+    ):
+        Image.fromarray(values).save(tmp_path / "a.tiff")
+        pixels = read_image(tmp_path / "a.tiff")
+        assert pixels.min() == 0
+        assert pixels.max() == 255
+    Image.fromarray(np.full((4, 4), 3.5, np.float32)).save(tmp_path / "flat.tiff")
+    assert read_image(tmp_path / "flat.tiff").std() == 0
+
+
+def test_unusable_files_say_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.jpg"
+    with pytest.raises(InputError, match="no such file"):
+        read_image(path)
+    path.touch()
+    with pytest.raises(InputError, match="not a readable picture") as error:
+        read_image(path)
+    assert error.value.actual == "an empty file"
+    path.write_text("<html>not found</html>")
+    with pytest.raises(InputError, match="not a readable picture"):
+        read_image(path)
+    with pytest.raises(InputError, match="not a readable picture"):
+        read_image(tmp_path)
+    Image.fromarray(RGB).save(path, quality=95)
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-60])
+    with pytest.raises(InputError, match="damaged"):
+        read_image(path)
+    path.write_bytes(raw)
+    monkeypatch.setattr(images, "MAX_PIXELS", 1000)
+    with pytest.raises(InputError, match="too large") as error:
+        read_image(path)
+    assert error.value.actual == "32 x 32"
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "a/b.jpg/c"])
+def test_names_that_no_file_can_have(name: str, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.jpg").touch()
+    with pytest.raises(InputError):
+        read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP"])
+def test_damaged_bytes_never_raise_anything_else(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "MAX_PIXELS", 1_000_000)
+    path = tmp_path / "a"
+    Image.fromarray(RGB).save(path, format=kind)
+    whole = path.read_bytes()
+    pick = random.Random(kind)
+    refused = 0
+    for _ in range(150):
+        raw = bytearray(whole)
+        for _ in range(pick.choice((1, 4, 16))):
+            raw[pick.randrange(pick.choice((40, len(raw))))] = pick.randrange(256)
+        path.write_bytes(raw[: pick.choice((len(raw), pick.randrange(len(raw))))])
+        try:
+            assert read_image(path).shape[2] == 3
+        except InputError:
+            refused += 1
+    assert refused > 0
+
+
+def test_written_pictures_come_back(tmp_path: Path) -> None:
+    write_image(tmp_path / "new" / "a.png", RGB)
+    np.testing.assert_array_equal(read_image(tmp_path / "new" / "a.png"), RGB)
+    write_image(tmp_path / "a.jpg", RGB, quality=95)
+    assert read_image(tmp_path / "a.jpg").shape == RGB.shape
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        write_image(tmp_path / "file" / "a.png", RGB)
