@@ -101,6 +101,31 @@ class RuntimeModule(Protocol):
         """Open the twin; ``threads`` 0: as many as the library likes."""
 
 
+class ExporterModule(Protocol):
+    """What a module of `EXPORTERS` offers."""
+
+    FILE: str
+    """The twin that it makes, a file or (without an ending) a folder of the bundle."""
+    QUANTIZE: Sequence[str]
+    """What it knows of ``none``, ``float16`` (weights) and ``int8``."""
+
+    def export(
+        self,
+        weights: Path,
+        path: Path,
+        *,
+        quantize: str = "none",
+        calibration: Sequence[NDArray[np.uint8]] = (),
+    ) -> None:
+        """Write the twin of ``weights`` to ``path`` (a new file, or a folder that exists).
+
+        ``calibration`` are typical inputs (B, H, W, C), for int8.
+        """
+
+    def open_twin(self, path: Path) -> Runtime:
+        """Open what `export` wrote, to check it."""
+
+
 FORMATS: Mapping[str, Entry] = {
     "ibug": Entry("kpcli.formats.ibug", "iBUG .pts beside the pictures (300-W and others)"),
     "dlib": Entry("kpcli.formats.dlib", "dlib/imglab XML"),
@@ -155,9 +180,18 @@ WRITERS: Mapping[str, Entry] = {
 
 RUNTIMES: Mapping[str, Entry] = {
     "onnx": Entry("kpcli.runtimes.onnx_runtime", "ONNX Runtime on model.onnx"),
+    "litert": Entry("kpcli.runtimes.litert_runtime", "LiteRT on model.tflite"),
+    "openvino": Entry("kpcli.runtimes.openvino_runtime", "OpenVINO on openvino/model.xml"),
     "keras": Entry("kpcli.runtimes.keras_runtime", "Keras on model.keras"),
 }
 """Fastest first: ``--runtime auto`` takes the first that can run."""
+
+EXPORTERS: Mapping[str, Entry] = {
+    "onnx": Entry("kpcli.exporters.onnx", "model.onnx, for ONNX Runtime"),
+    "litert": Entry("kpcli.exporters.litert", "model.tflite, for LiteRT (TensorFlow Lite)"),
+    "openvino": Entry("kpcli.exporters.openvino", "the folder openvino, for OpenVINO"),
+    "saved_model": Entry("kpcli.exporters.saved_model", "the folder saved_model, for TensorFlow"),
+}
 
 TABLES: Mapping[str, Mapping[str, Entry]] = {
     "dataset format": FORMATS,
@@ -165,6 +199,7 @@ TABLES: Mapping[str, Mapping[str, Entry]] = {
     "architecture": ARCHITECTURES,
     "writer": WRITERS,
     "runtime": RUNTIMES,
+    "export target": EXPORTERS,
 }
 
 

@@ -163,3 +163,22 @@ class AnnotateOptions:
     timeout: float = 120.0
     """Seconds that a picture or a video frame may take; 0: no limit."""
     batch_size: int = 32
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Options of ``kpcli export``."""
+
+    bundle: str
+    to: str
+    quantize: str = "none"
+    """``none``, ``float16`` (weights) or ``int8``."""
+    calibrate: Path | None = None
+    """A CSV whose train rows show int8 what the model sees."""
+    csv: Path | None = None
+    """A CSV to check the twin on; None: ``calibrate``, and without it drawn crops."""
+    split: str = "val"
+    """Rows of ``csv`` to check on."""
+    root: Path | None = None
+    force: bool = False
+    """Keep an int8 twin that is too far from float32."""

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from kpcli import __version__
-from kpcli.cli import annotate, evaluate, prepare, train
+from kpcli.cli import annotate, evaluate, export, prepare, train
 from kpcli.errors import EXIT_INTERRUPTED, KpcliError
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ def _root(
 app.command("prepare")(prepare.command)
 app.command("train")(train.command)
 app.command("eval")(evaluate.command)
+app.command("export")(export.command)
 app.add_typer(annotate.app, name="annotate")
 
 

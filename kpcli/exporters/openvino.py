@@ -1,0 +1,44 @@
+"""Export to OpenVINO: the folder openvino with model.xml and model.bin, by way of ONNX."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpcli.exporters import need, onnx_graph
+from kpcli.runtimes import openvino_runtime
+
+FILE = openvino_runtime.FILE
+QUANTIZE = ("none", "float16", "int8")
+
+
+def export(
+    weights: Path,
+    path: Path,
+    *,
+    quantize: str = "none",
+    calibration: Sequence[NDArray[np.uint8]] = (),
+) -> None:
+    """See `kpcli.catalogue.ExporterModule`."""
+    for package in ("openvino", "onnx", "tf2onnx"):
+        need(package, "openvino", "OpenVINO")
+    import openvino
+
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "model.onnx"
+        onnx_graph.write_onnx(weights, source)
+        if quantize == "int8":
+            onnx_graph.quantize_convolutions(source, calibration)
+        model = openvino.convert_model(source)
+    openvino.save_model(
+        model, path / openvino_runtime.GRAPH, compress_to_fp16=quantize == "float16"
+    )
+
+
+def open_twin(path: Path) -> openvino_runtime.OpenvinoRuntime:
+    """See `kpcli.catalogue.ExporterModule`."""
+    return openvino_runtime.create(path)

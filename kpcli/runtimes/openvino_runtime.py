@@ -1,0 +1,54 @@
+"""OpenVINO: runs openvino/model.xml on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpcli.errors import ModelError
+
+FILE = "openvino"
+PACKAGE = "openvino"
+INSTALL = "kpcli[openvino]"
+GRAPH = "model.xml"
+
+
+class OpenvinoRuntime:
+    """Runs an OpenVINO graph with one input in NHWC order.
+
+    Parameters
+    ----------
+    path : Path
+        The folder that holds `GRAPH` and its weights.
+    threads : int
+        CPU threads of one run; 0: one a core.
+    """
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        import openvino
+
+        # Else it rounds to bfloat16 on CPUs that can: other numbers on other machines.
+        config = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        if threads:
+            config["INFERENCE_NUM_THREADS"] = str(threads)
+        try:
+            self._model = openvino.Core().compile_model(path / GRAPH, "CPU", config)
+        except RuntimeError as e:
+            raise ModelError(f"{path}: cannot be loaded", actual=f"{type(e).__name__}: {e}") from e
+        self._names = [output.get_any_name() for output in self._model.outputs]
+        self.line = f"OpenVINO {openvino.__version__.split('-')[0]} on CPU"
+
+    def run(self, pictures: NDArray[np.generic]) -> dict[str, NDArray[np.float32]]:
+        """Outputs by name of pictures (B, H, W, C) in 0..255, uint8 or float32."""
+        values = self._model(pictures.astype(np.float32))
+        return {
+            name: np.array(values[i], np.float32)  # a copy: the next run reuses its memory
+            for i, name in enumerate(self._names)
+        }
+
+
+def create(path: Path, threads: int = 0) -> OpenvinoRuntime:
+    """See `kpcli.catalogue.RuntimeModule`."""
+    return OpenvinoRuntime(path, threads)
