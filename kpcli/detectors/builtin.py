@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from kpcli.boxes import Array, Letterbox, cell_grid, decode, face_boxes, suppress
+from kpcli.catalogue import Runtime
 from kpcli.errors import ModelError
-from kpcli.model_bundle import DETECTION, ModelBundle
+from kpcli.model_bundle import DETECTION, ModelBundle, ModelCard
 from kpcli.options import DETECT_SIZE
 from kpcli.runtimes import AUTO, open_runtime
 from kpcli.types import FaceBox, Pixels
@@ -25,37 +26,29 @@ BATCH = 8
 
 
 class FaceDetector:
-    """Runs a bundle whose task is detection.
+    """Finds faces with a network whose task is detection.
 
     Parameters
     ----------
-    bundle : ModelBundle
+    card : ModelCard
+        Of the network: its strides, its boxes, the calibration of its scores.
+    runtime : Runtime
+        Runs it.
     size : int
         Long side in pixels to which pictures are scaled.
     least_score : float
         Faces with a lower (calibrated) score are left out.
-    runtime, threads
-        As `kpcli.runtimes.open_runtime` takes them.
     """
 
     def __init__(
         self,
-        bundle: ModelBundle,
+        card: ModelCard,
+        runtime: Runtime,
         size: int = DETECT_SIZE,
-        *,
         least_score: float = LEAST_SCORE,
-        runtime: str = AUTO,
-        threads: int = 0,
     ) -> None:
-        card = bundle.card
-        if card.task != DETECTION or not card.strides:
-            raise ModelError(
-                f"{bundle.path}: not a face detector",
-                expected=f"a bundle whose card says task: {DETECTION}, with strides",
-                actual=f"task: {card.task}",
-            )
-        self._runtime = open_runtime(bundle, runtime, threads)
-        self._strides = tuple(int(stride) for stride in card.strides)
+        self._runtime = runtime
+        self._strides = card.strides
         self._slope = card.calibration.get("score_slope", 1.0)
         self._offset = card.calibration.get("score_offset", 0.0)
         self._output = "landmark_box" if card.face_box == "landmarks" else "box"
@@ -105,6 +98,31 @@ class FaceDetector:
         return letterbox.to_picture(boxes), score[kept]
 
 
+def open_detector(
+    name: str | Path,
+    size: int = DETECT_SIZE,
+    least_score: float = LEAST_SCORE,
+    *,
+    runtime: str = AUTO,
+    threads: int = 0,
+) -> FaceDetector:
+    """The detector of a bundle folder or an embedded one's name.
+
+    Raises
+    ------
+    ModelError
+        If it is no bundle of a detector, or cannot be run here.
+    """
+    bundle = ModelBundle.open(name)
+    if bundle.card.task != DETECTION or not bundle.card.strides:
+        raise ModelError(
+            f"{bundle.path}: not a face detector",
+            expected=f"a bundle whose card says task: {DETECTION}, with strides",
+            actual=f"task: {bundle.card.task}",
+        )
+    return FaceDetector(bundle.card, open_runtime(bundle, runtime, threads), size, least_score)
+
+
 def create(argument: str | None, size: int = DETECT_SIZE) -> FaceDetector:
     """The embedded detector, or the one in the bundle folder ``argument``."""
-    return FaceDetector(ModelBundle.open(argument or BUNDLE), size)
+    return open_detector(argument or BUNDLE, size)

@@ -51,11 +51,16 @@ def cut_region(sample: Sample, crop: CropFormat, pixels: Pixels) -> Region:
     """The surroundings of a face at no more resolution than its crops will need."""
     if sample.face is None:
         raise ValueError(f"{sample.origin}: a face without a box")
-    wanted = 1.3 * crop.size * REGION / crop.scale
-    side = max(16, math.ceil(min(wanted, sample.face.side * REGION)))
-    transform = CropTransform.from_box(sample.face, side, REGION)
-    middle, half = (side - 1) / 2, side / REGION / 2
-    box = FaceBox(middle - half, middle - half, middle + half, middle + half)
+    wanted = math.ceil(1.3 * crop.size * REGION / crop.scale)
+    side = math.ceil(sample.face.side * REGION)
+    if side > wanted:
+        transform = CropTransform.from_box(sample.face, wanted, REGION)
+    else:  # whole pixels, not resampled: the crop shall be the one that inference makes
+        left, top = (math.floor(c - side / 2) for c in sample.face.centre)
+        transform = CropTransform(np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]]), side)
+    x, y = transform.to_crop_pixels(np.array(sample.face.centre))
+    half = sample.face.side * transform.pixels_per_pixel / 2
+    box = FaceBox(float(x - half), float(y - half), float(x + half), float(y + half))
     points = transform.to_crop_pixels(sample.points).astype(np.float32)
     return Region(transform.to_crop(pixels), points, box)
 

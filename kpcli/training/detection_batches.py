@@ -6,7 +6,7 @@ No tf.data, so every Keras backend can train; batch i of epoch e is the same whe
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.boxes import Letterbox, areas, cell_grid
+from kpcli.boxes import areas, cell_grid
 from kpcli.geometry import CropTransform, tight_box
 from kpcli.images import read_image
 from kpcli.options import AugmentOptions, DetectionOptions
@@ -301,8 +301,3 @@ class DetectionBatches(keras.utils.PyDataset):
     def _crop(self, rng: Rng, scene: int, size: int) -> Canvas:
         pixels = self.boxed.pixels(scene)
         return crop_scene(rng, self.boxed.scenes[scene], pixels, size, self.augment.rotation)
-
-
-def letterboxes(store: SceneStore, long_side: int, multiple: int) -> Mapping[int, Letterbox]:
-    """All pictures of a store as a detector sees them at work."""
-    return {i: Letterbox.fit(store.pixels(i), long_side, multiple) for i in range(len(store))}

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from kpcli import __version__
 from kpcli.architectures import build_architecture
-from kpcli.boxes import Graded, average_precision, cell_grid, decode, grade, suppress
+from kpcli.boxes import Graded, areas, average_precision, grade
 from kpcli.catalogue import load
 from kpcli.dataset_csv import BOXES, read_dataset, with_landmark_box
+from kpcli.detectors.builtin import FaceDetector
 from kpcli.errors import InputError
 from kpcli.model_bundle import ModelBundle, ModelCard
 from kpcli.options import TrainOptions
 from kpcli.runtimes.keras_runtime import compiled_call, quiet
 from kpcli.splits import cut_by_group
 from kpcli.training.batches import CropFormat, FaceStore
+from kpcli.training.calibration import fit_logistic
 from kpcli.training.detection import DetectionTrainer
-from kpcli.training.detection_batches import DetectionBatches, SceneStore, letterboxes, scenes
+from kpcli.training.detection_batches import DetectionBatches, SceneStore, scenes
 from kpcli.training.detection_report import write_crops, write_detections
 from kpcli.training.fit import Checkpoint, EpochEnd, prepare_trainer, run
 from kpcli.training.report import write_history
@@ -38,8 +41,9 @@ from kpcli.workflows.run_folder import (
 )  # fmt: skip
 
 GOAL = "val_error"
-"""What the best epoch has least of: 1 - average precision of faces of 10 px and more."""
-NMS_IOU = 0.45
+"""What the best epoch has least of: 1 - average precision of faces from the first of `SIZES` on."""
+SIZES = (10, 24)
+"""Least sides (root of the box's area, pixels) of the faces that are counted."""
 LEAST_SCORE = 0.02
 """Cells below give no box when average precision is measured."""
 
@@ -71,7 +75,8 @@ def train_detector(options: TrainOptions, say: Callable[[str], None] = print) ->
     history = read_history(options, checkpoint)
     write_run(options, train_set, val_set, network)
     write_crops(options.out / "augmented.png", batches)
-    validation = Validation(val_set, compiled_call(network), module, options.cache_mb)
+    card = _card(options, module, train_set, val_set, network)
+    validation = Validation(val_set, card, network, options.cache_mb)
 
     def on_epoch(rows: list[dict[str, float]], best: bool, network: Any) -> None:
         row = rows[-1]
@@ -81,8 +86,7 @@ def train_detector(options: TrainOptions, say: Callable[[str], None] = print) ->
             f"{' *' if best else ''}  {row['seconds']:.0f} s"
         )
         if best:
-            card = _card(options, module, train_set, val_set, rows, network)
-            save_bundle(network, card, options.out / BUNDLE)
+            save_bundle(network, _measured(card, row, validation), options.out / BUNDLE)
             write_detections(options.out / "samples.png", validation.shown())
         write_history(options.out, rows, GOAL, "1 - AP")
 
@@ -141,45 +145,51 @@ def _batches(
     )  # fmt: skip
 
 
-class Validation:
-    """Average precision on whole pictures as they are at work."""
+class _Network:
+    """The network in training as a `kpcli.catalogue.Runtime`."""
 
-    def __init__(
-        self, rows: Sequence[Sample], predict: Callable[[Any], Any], module: Any, cache_mb: int
-    ) -> None:
+    line = "Keras, in training"
+
+    def __init__(self, network: Any) -> None:
+        self._predict = compiled_call(network)
+
+    def run(self, pictures: Any) -> dict[str, Any]:
+        outputs = self._predict(pictures.astype(np.float32))
+        return {name: np.asarray(value) for name, value in outputs.items()}
+
+
+class Validation:
+    """Average precision of WIDER's boxes on whole pictures, found as at work."""
+
+    def __init__(self, rows: Sequence[Sample], card: ModelCard, network: Any, cache_mb: int):
         self.store = SceneStore(scenes(rows), cache_mb)
-        self.boxes = letterboxes(self.store, module.INPUT_SIZE, module.MULTIPLE)
-        self.predict = predict
-        self.strides = module.STRIDES
+        self.detector = FaceDetector(card, _Network(network), least_score=LEAST_SCORE)
         self._found: list[tuple[Any, Any]] = []
 
     def run(self) -> dict[str, float]:
         """Values of one epoch."""
-        self._found = [self._detect(i) for i in range(len(self.store))]
-        ap = {side: self._precision(side) for side in (10, 24)}
-        return {GOAL: 1 - ap[10], "val_ap_10": ap[10], "val_ap_24": ap[24]}
+        pictures = (self.store.pixels(i) for i in range(len(self.store)))
+        self._found = [self.detector.arrays([pixels], "box")[0] for pixels in pictures]
+        ap = {side: average_precision(self._graded(side)) for side in SIZES}
+        return {GOAL: 1 - ap[SIZES[0]], **{f"val_ap_{side}": value for side, value in ap.items()}}
 
-    def _detect(self, index: int) -> tuple[Any, Any]:
-        """Boxes (D, 4) in pixels of the picture, and scores (D,)."""
-        box = self.boxes[index]
-        outputs = self.predict(box.pixels[None].astype(np.float32))
-        score = 1 / (1 + np.exp(-np.asarray(outputs["score"])[0]))
-        sure = score > LEAST_SCORE
-        cells = cell_grid(box.pixels.shape[0], box.pixels.shape[1], self.strides)
-        found = decode(np.asarray(outputs["box"])[0][sure], cells[sure])
-        kept = suppress(found, score[sure], NMS_IOU)
-        return box.to_picture(found[kept]), score[sure][kept]
-
-    def _precision(self, least_side: float) -> float:
-        graded: list[Graded] = []
+    def _graded(self, least_side: float) -> list[Graded]:
+        graded = []
         for scene, (found, scores) in zip(self.store.scenes, self._found, strict=True):
-            side = np.sqrt(np.prod(scene.faces[:, 2:] - scene.faces[:, :2], axis=1))
-            ignored = np.concatenate([scene.ignored, scene.faces[side < least_side]])
-            large = np.sqrt(np.prod(found[:, 2:] - found[:, :2], axis=1)) >= 0.6 * least_side
-            graded.append(
-                grade(found[large], scores[large], scene.faces[side >= least_side], ignored)
-            )
-        return average_precision(graded)
+            counted = np.sqrt(areas(scene.faces)) >= least_side
+            ignored = np.concatenate([scene.ignored, scene.faces[~counted]])
+            # A box much smaller than any counted face can be none of them.
+            large = np.sqrt(areas(found)) >= 0.6 * least_side
+            graded.append(grade(found[large], scores[large], scene.faces[counted], ignored))
+        return graded
+
+    def calibration(self) -> dict[str, float]:
+        """What makes scores the chance that a box of `SIZES` is a face's."""
+        graded = self._graded(SIZES[0])
+        scores = np.concatenate([g.scores for g in graded])
+        logits = np.log(scores / (1 - scores))
+        slope, offset = fit_logistic(logits, np.concatenate([g.correct for g in graded]))
+        return {"score_slope": round(slope, 5), "score_offset": round(offset, 5)}
 
     def shown(self) -> list[tuple[Any, Any, Any]]:
         """Pictures, their boxes and scores, for a sheet."""
@@ -189,9 +199,8 @@ class Validation:
 
 def _card(
     options: TrainOptions, module: Any, train_set: Sequence[Sample], val_set: Sequence[Sample],
-    rows: Sequence[dict[str, float]], network: Any,
+    network: Any,
 ) -> ModelCard:  # fmt: skip
-    row = rows[-1]
     return ModelCard(
         name=options.out.name, task=module.TASK, architecture=options.arch,
         input_size=module.INPUT_SIZE, colour=module.COLOUR, crop_scale=1.0,
@@ -199,10 +208,18 @@ def _card(
         strides=module.STRIDES, outputs=tuple(sorted(network.output)),
         training={
             "boxes": len(train_set), "validation_boxes": len(val_set),
-            "parameters": int(network.count_params()), "epoch": len(rows),
+            "parameters": int(network.count_params()),
             "options": plain(options), "kpcli": __version__,
         },
-        metrics={
-            "validation": {k: round(row[k], 4) for k in ("val_ap_10", "val_ap_24")}
-        },
     )  # fmt: skip
+
+
+def _measured(card: ModelCard, row: dict[str, float], validation: Validation) -> ModelCard:
+    """The card with what the validation of this epoch says."""
+    values = {name: round(row[name], 4) for name in (f"val_ap_{side}" for side in SIZES)}
+    return replace(
+        card,
+        training={**card.training, "epoch": int(row["epoch"])},
+        metrics={"validation": {"protocol": "AP at IoU 0.5", **values}},
+        calibration=validation.calibration(),
+    )
