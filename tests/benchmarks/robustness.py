@@ -137,7 +137,7 @@ def main() -> None:
     }
     rows, errors, confidences = {}, [], []
     print(f"{len(bench.samples)} faces, {bench.card.name}, {bench.scheme.default_normaliser}\n")
-    print(f"| condition | NME mean % | median % | failures above 8 % |\n|---|---|---|---|")
+    print("| condition | NME mean % | median % | failures above 8 % |\n|---|---|---|---|")
     for name, condition in conditions.items():
         faces, truth, _ = bench.predict(**condition)  # type: ignore[arg-type]
         nme = face_nme(faces.unit, truth, bench.scheme)
@@ -189,7 +189,7 @@ def confidence(
     failed = errors > 8.0
     report: dict[str, object] = {"auroc_failure": auroc(scores[~failed], scores[failed])}
     print(
-        f"\nAUROC of confidence, fits below against above 8 % (all conditions, {failed.sum()} failed): "
+        f"\nAUROC of confidence, fits below against above 8 % ({failed.sum()} failed): "
         f"{report['auroc_failure']:.4f}"
     )
     if background is not None:
@@ -217,7 +217,7 @@ def confidence(
 
 def stability(bench: Bench) -> dict[str, object]:
     """Mean distance, in percent of the normaliser, between points of a face seen twice."""
-    first, truth, transforms = bench.predict()
+    first, _, transforms = bench.predict()
     report: dict[str, object] = {}
     for name, condition in {
         "shifted by one pixel": {"shift": 1.0},

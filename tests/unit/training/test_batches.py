@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from kpcli.errors import InputError
-from kpcli.geometry import tight_box
-from kpcli.images import write_image
+from kpcli.geometry import CropTransform, tight_box
+from kpcli.images import read_image, write_image
 from kpcli.options import AugmentOptions
 from kpcli.schemes import CELEBA5
 from kpcli.training.batches import (
@@ -113,3 +113,12 @@ def test_a_picture_that_is_gone_names_the_row(samples) -> None:
     samples[2].image.unlink()
     with pytest.raises(InputError, match=r"2\.png"):
         FaceStore(samples, CROP, 10)
+
+
+def test_small_faces_are_trained_on_the_crop_that_inference_makes(samples) -> None:
+    """Regions of faces that need no shrinking are not resampled."""
+    for sample in samples:
+        crop, unit = plain_crop(FaceStore([sample], CROP, 10)[0], CROP)
+        direct = CropTransform.from_box(sample.face, CROP.size, CROP.scale)
+        np.testing.assert_array_equal(crop, direct.to_crop(read_image(sample.image)))
+        np.testing.assert_allclose(unit, direct.to_unit(sample.points), atol=1e-5)
