@@ -1,0 +1,115 @@
+"""The builtin detector around a network that answers what a test wants."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kpcli.boxes import Letterbox, cell_grid, encode
+from kpcli.detectors import create_detector
+from kpcli.detectors.builtin import FaceDetector
+from kpcli.errors import ModelError
+from kpcli.model_bundle import DETECTION, ModelCard, write_card
+
+STRIDES = (8, 16, 32, 64)
+NO_SOURCE = (Path("x"), 1)
+
+
+def card(**changes) -> ModelCard:
+    values = {
+        "name": "fake", "task": DETECTION, "architecture": "none", "input_size": 640,
+        "colour": "rgb", "crop_scale": 1.0, "face_box": "landmarks", "strides": STRIDES,
+    }  # fmt: skip
+    return ModelCard(**{**values, **changes})
+
+
+class Bright:
+    """Says that the bright pixels of each picture are one face, at all cells within it."""
+
+    line = "fake"
+
+    def __init__(self, logit: float = 4.0) -> None:
+        self.logit = logit
+        self.shapes: list[tuple[int, ...]] = []
+
+    def run(self, pictures):
+        self.shapes.append(pictures.shape)
+        cells = cell_grid(pictures.shape[1], pictures.shape[2], STRIDES)
+        score, boxes = [], []
+        for picture in pictures:
+            ys, xs = np.nonzero(picture[..., 0] > 127)
+            box = np.array([xs.min() - 0.5, ys.min() - 0.5, xs.max() + 0.5, ys.max() + 0.5])
+            inside = ((cells[:, :2] > box[:2]) & (cells[:, :2] < box[2:])).all(1)
+            score.append(np.where(inside, self.logit, -9))
+            boxes.append(encode(np.tile(box, (len(cells), 1)), cells))
+        lower = np.array(boxes) + np.array([0, 0.5, 0, 0])  # half a stride down
+        return {"score": np.array(score), "box": np.array(boxes), "landmark_box": lower}
+
+
+def picture(height: int, width: int, box: tuple[int, int, int, int]) -> np.ndarray:
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[box[1] : box[3], box[0] : box[2]] = 255
+    return pixels
+
+
+def test_one_box_a_face_in_pixels_of_the_picture_for_pictures_of_any_shape():
+    boxes = [(40, 60, 140, 180), (10, 20, 50, 70), (600, 300, 1100, 900), (3, 2, 30, 28)]
+    shapes = [(240, 320), (90, 60), (1200, 1600), (31, 37)]
+    pictures = [picture(*shape, box) for shape, box in zip(shapes, boxes, strict=True)]
+    runtime = Bright()
+    found = FaceDetector(card(face_box="file"), runtime).detect(pictures, [NO_SOURCE] * 4)
+    for faces, box in zip(found, boxes, strict=True):
+        (face,) = faces
+        mine = np.array([face.left, face.top, face.right, face.bottom])
+        np.testing.assert_allclose(mine, np.array(box) - 0.5, atol=0.02 * max(box))
+    assert all(side % 64 == 0 for shape in runtime.shapes for side in shape[1:3])
+    # 240x320 and 1200x1600 have one shape at work: they ran as one batch.
+    assert sorted(shape[0] for shape in runtime.shapes) == [1, 1, 2]
+
+
+def test_the_landmark_box_is_given_where_the_card_says_so():
+    pixels = picture(640, 640, (200, 200, 400, 400))
+    (wide,) = FaceDetector(card(face_box="file"), Bright()).detect([pixels], [NO_SOURCE])[0]
+    (tight,) = FaceDetector(card(), Bright()).detect([pixels], [NO_SOURCE])[0]
+    assert tight.top > wide.top + 2
+    assert tight.left == pytest.approx(wide.left)
+
+
+def test_scores_are_calibrated_and_low_ones_left_out():
+    pixels = picture(640, 640, (200, 200, 400, 400))
+    calibrated = card(calibration={"score_slope": 2.0, "score_offset": -3.0})
+    (face,) = FaceDetector(calibrated, Bright(2.0)).detect([pixels], [NO_SOURCE])[0]
+    assert face.score == pytest.approx(1 / (1 + np.exp(-1)))
+    assert FaceDetector(calibrated, Bright(1.4)).detect([pixels], [NO_SOURCE]) == [[]]
+    assert len(
+        FaceDetector(calibrated, Bright(1.4), least_score=0.4).detect([pixels], [NO_SOURCE])[0]
+    )
+
+
+def test_small_pictures_are_not_blown_up_without_limit():
+    runtime = Bright()
+    FaceDetector(card(), runtime).detect([picture(30, 30, (5, 5, 25, 25))], [NO_SOURCE])
+    assert runtime.shapes == [(1, 128, 128, 3)]
+
+
+def test_no_pictures_no_faces():
+    assert FaceDetector(card(), Bright()).detect([], []) == []
+
+
+def test_the_size_is_the_long_side_at_work():
+    runtime = Bright()
+    FaceDetector(card(), runtime, 320).detect(
+        [picture(900, 600, (100, 100, 500, 500))], [NO_SOURCE]
+    )
+    assert runtime.shapes == [(1, 320, 256, 3)]
+    assert Letterbox.fit(np.zeros((900, 600, 3), np.uint8), 320, 64).scale[0] == pytest.approx(
+        213 / 600
+    )
+
+
+def test_a_landmark_bundle_is_no_detector(tmp_path):
+    write_card(card(task="landmarks", strides=()), tmp_path)
+    with pytest.raises(ModelError, match="not a face detector"):
+        create_detector(f"builtin:{tmp_path}")
+    with pytest.raises(ModelError, match="not a model bundle"):
+        create_detector(f"builtin:{tmp_path / 'missing'}")

@@ -1,0 +1,129 @@
+"""Arrays of boxes: overlap, cells, suppression, letterboxes, precision."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kpcli.boxes import (
+    Letterbox,
+    average_precision,
+    cell_grid,
+    decode,
+    encode,
+    face_boxes,
+    grade,
+    pairwise_iou,
+    suppress,
+    wider_to_landmark,
+)
+from kpcli.types import FaceBox
+
+STRIDES = (8, 16, 32, 64)
+NONE = np.zeros((0, 4))
+
+
+def test_pairwise_iou_agrees_with_face_boxes():
+    rng = np.random.default_rng(0)
+    a, b = (np.sort(rng.uniform(0, 50, (5, 2, 2)), axis=1).reshape(5, 4) for _ in "ab")
+    table = pairwise_iou(a, b)
+    for i in range(5):
+        for j in range(5):
+            assert table[i, j] == pytest.approx(FaceBox(*a[i]).iou(FaceBox(*b[j])))
+
+
+def test_cells_lie_in_the_middle_of_their_pixels():
+    cells = cell_grid(64, 128, STRIDES)
+    assert len(cells) == 8 * 16 + 4 * 8 + 2 * 4 + 1 * 2
+    assert cells[0].tolist() == [3.5, 3.5, 8]  # pixels 0..7
+    assert cells[1].tolist() == [11.5, 3.5, 8]
+    assert cells[-1].tolist() == [95.5, 31.5, 64]
+
+
+@given(
+    st.integers(0, 169), st.floats(-50, 150), st.floats(-50, 150), st.floats(1, 400),
+    st.floats(1, 400),
+)  # fmt: skip
+def test_decode_undoes_encode(cell, x, y, width, height):
+    cells = cell_grid(64, 128, STRIDES)[cell : cell + 1].astype(np.float64)
+    box = np.array([[x, y, x + width, y + height]])
+    np.testing.assert_allclose(decode(encode(box, cells), cells), box, atol=1e-6)
+
+
+def test_zeros_decode_to_a_box_of_one_stride_around_the_cell():
+    cells = cell_grid(64, 64, (16,))
+    assert decode(np.zeros((16, 4)), cells)[5].tolist() == [15.5, 15.5, 31.5, 31.5]
+
+
+def test_suppression_keeps_the_best_of_each_heap():
+    boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [30, 0, 40, 10], [0, 0, 10, 4]], float)
+    kept = suppress(boxes, np.array([0.6, 0.9, 0.5, 0.3]), 0.45)
+    assert kept.tolist() == [1, 2, 3]
+    assert suppress(boxes, np.array([0.6, 0.9, 0.5, 0.3]), 0.99).tolist() == [1, 0, 2, 3]
+    assert suppress(NONE, np.zeros(0), 0.5).tolist() == []
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (640, 480), (333, 517), (20, 1000), (37, 31)])
+def test_a_letterbox_maps_there_and_back(shape):
+    letterbox = Letterbox.fit(np.zeros((*shape, 3), np.uint8), 640, 64)
+    assert all(side % 64 == 0 for side in letterbox.pixels.shape[:2])
+    assert max(letterbox.pixels.shape) == 640
+    boxes = np.array([[3.0, 4.0, 17.5, 19.0], [-0.5, -0.5, shape[1] - 0.5, shape[0] - 0.5]])
+    there = letterbox.to_letterbox(boxes)
+    np.testing.assert_allclose(letterbox.to_picture(there), boxes, atol=1e-9)
+    # The picture's outer edges are those of the scaled picture.
+    factor = 640 / max(shape)
+    expected = [round(shape[1] * factor) - 0.5, round(shape[0] * factor) - 0.5]
+    np.testing.assert_allclose(there[1], [-0.5, -0.5, *expected], atol=1e-9)
+
+
+def test_a_spot_stays_under_its_box_in_a_letterbox():
+    picture = np.zeros((200, 100, 3), np.uint8)
+    picture[120:160, 40:60] = 255
+    letterbox = Letterbox.fit(picture, 400, 64)
+    left, top, right, bottom = letterbox.to_letterbox(np.array([39.5, 119.5, 59.5, 159.5]))
+    inside = letterbox.pixels[
+        round(top) + 2 : round(bottom) - 1, round(left) + 2 : round(right) - 1
+    ]
+    assert inside.min() > 200
+    ys, xs = np.nonzero(letterbox.pixels[..., 0] > 127)
+    assert (xs.min() - 0.5, xs.max() + 0.5) == pytest.approx((left, right), abs=1)
+    assert (ys.min() - 0.5, ys.max() + 0.5) == pytest.approx((top, bottom), abs=1)
+
+
+def test_grades_take_each_face_once_and_leave_ignored_ones_out():
+    faces = np.array([[0, 0, 10, 10]], float)
+    ignored = np.array([[50, 50, 60, 60]], float)
+    found = np.array([[0, 0, 10, 11], [0, 0, 10, 10], [51, 50, 61, 60], [80, 80, 90, 90]], float)
+    graded = grade(found, np.array([0.9, 0.8, 0.7, 0.6]), faces, ignored)
+    assert graded.correct.tolist() == [True, False, False]
+    assert graded.scores.tolist() == [0.9, 0.8, 0.6]
+    assert graded.faces == 1
+
+
+def test_average_precision_of_known_cases():
+    faces = np.array([[0, 0, 10, 10], [20, 0, 30, 10]], float)
+    perfect = grade(faces, np.array([0.9, 0.8]), faces, NONE)
+    assert average_precision([perfect]) == pytest.approx(1)
+    wrong_first = grade(
+        np.array([[50, 0, 60, 10], *faces.tolist()], float), np.array([0.9, 0.8, 0.7]), faces, NONE
+    )
+    # Precision 0, 1/2, 2/3; made monotonous it is 2/3 throughout.
+    assert average_precision([wrong_first]) == pytest.approx(2 / 3)
+    half = grade(faces[:1], np.array([0.9]), faces, NONE)
+    assert average_precision([half]) == pytest.approx(0.5)
+    assert average_precision([perfect, half]) == pytest.approx(0.75)
+    assert np.isnan(average_precision([]))
+
+
+def test_face_boxes_come_best_first():
+    faces = face_boxes(np.array([[0, 0, 1, 1], [2, 2, 3, 3]], float), np.array([0.2, 0.7]))
+    assert faces == [FaceBox(2, 2, 3, 3, 0.7), FaceBox(0, 0, 1, 1, 0.2)]
+
+
+def test_a_landmark_box_is_the_lower_part_of_a_wider_box():
+    (box,) = wider_to_landmark(np.array([[100.0, 100.0, 180.0, 200.0]]))
+    assert 100 < box[1] < 150  # below the hair line, above the eyes
+    assert abs(box[3] - 200) < 10
+    assert abs((box[0] + box[2]) / 2 - 140) < 3
+    assert wider_to_landmark(NONE).shape == (0, 4)
