@@ -63,7 +63,7 @@ def draw_landmarks(
 
 
 def _write(pixels: Pixels, text: str, at: tuple[int, int], scale: float) -> None:
-    scale = min(scale, 1.5)
+    scale = min(scale, 4.0)
     thickness = max(1, round(scale * 1.6))
     x, y = at[0], max(at[1], round(14 * scale) + 2)
     for colour, extra in (((0, 0, 0), 2), (BOX, 0)):

@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from media import drain, picture, write_animation, write_picture
+from PIL import Image
+
+from kpcli.errors import InputError
+from kpcli.options import FrameSelection
+from kpcli.sources import read_frames
+
+
+def test_a_still_picture_is_one_frame(tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.png", picture(20, 10))
+    (frame,) = read_frames(path)
+    assert (frame.source, frame.index, frame.seconds, frame.moving) == (path, 1, 0.0, False)
+    np.testing.assert_array_equal(frame.pixels, picture(20, 10))
+
+
+def test_selections_are_about_videos_not_stills(tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.png")
+    assert len(list(read_frames(path, FrameSelection(first=5, every=3, start=2.0)))) == 1
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp", "png"])
+def test_an_animation_is_frames_at_the_sums_of_their_durations(tmp_path: Path, ending: str) -> None:
+    path = write_animation(tmp_path / f"a.{ending}", 3, [100, 250, 50])
+    frames = list(read_frames(path))
+    assert [f.index for f in frames] == [1, 2, 3]
+    assert [f.seconds for f in frames] == pytest.approx([0, 0.1, 0.35])
+    assert all(f.moving for f in frames)
+    for i, frame in enumerate(frames):
+        difference = np.abs(frame.pixels.astype(int) - picture(seed=i)).mean()
+        assert difference < 12, f"frame {i} is another picture"
+
+
+def test_selection_of_an_animation(tmp_path: Path) -> None:
+    path = write_animation(tmp_path / "a.gif", 6, 100)
+    selection = FrameSelection(first=2, last=5, every=2)
+    assert [f.index for f in read_frames(path, selection)] == [2, 4]
+    assert [f.index for f in read_frames(path, FrameSelection(start=0.2, end=0.4))] == [3, 4, 5]
+
+
+def test_pages_are_no_frames(tmp_path: Path) -> None:
+    path = tmp_path / "pages.tiff"
+    pages = [Image.fromarray(picture(seed=i)) for i in range(3)]
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    (frame,) = read_frames(path)
+    np.testing.assert_array_equal(frame.pixels, picture(seed=0))
+
+
+def test_an_animation_that_ends_early_gives_its_frames_then_the_error(tmp_path: Path) -> None:
+    path = write_animation(tmp_path / "a.gif", 4)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rindex(b"\x21\xf9") + 60])
+    frames, error = drain(read_frames(path))
+    assert [f.index for f in frames] == [1, 2, 3]
+    assert "damaged" in error
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", b"\xff\xd8\xff\xe0"])
+def test_no_picture(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.jpg"):
+        list(read_frames(path))
