@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from importlib.util import find_spec
+from pathlib import Path
 
+from kpcli.catalogue import EXPORTERS, load
 from kpcli.errors import ModelError
 
 
@@ -14,3 +17,13 @@ def need(package: str, extra: str, what: str) -> None:
             f"export to {what} needs {package}, which is not installed",
             next_step=f"pip install 'kpcli[{extra}]'",
         )
+
+
+def drop_twins(folder: Path) -> None:
+    """Remove a bundle's twins, because its weights are no longer theirs."""
+    for name in EXPORTERS:
+        twin = folder / load("export target", name).FILE
+        if twin.is_dir():
+            shutil.rmtree(twin)
+        else:
+            twin.unlink(missing_ok=True)

@@ -104,6 +104,13 @@ def quantize_convolutions(path: Path, calibration: Sequence[NDArray[np.uint8]]) 
     )
 
 
+def output_names(path: Path) -> list[str]:
+    """Names of an ONNX file's outputs, in its order."""
+    import onnx
+
+    return [output.name for output in onnx.load(path).graph.output]
+
+
 def _input_name(path: Path) -> str:
     import onnx
 

@@ -34,6 +34,9 @@ def export(
         if quantize == "int8":
             onnx_graph.quantize_convolutions(source, calibration)
         model = openvino.convert_model(source)
+        names = onnx_graph.output_names(source)
+    # Tensors of a saved graph have several names in no order.
+    model.set_rt_info(" ".join(names), openvino_runtime.OUTPUTS)
     openvino.save_model(
         model, path / openvino_runtime.GRAPH, compress_to_fp16=quantize == "float16"
     )

@@ -14,7 +14,7 @@ from kpcli.boxes import Letterbox, average_precision, grade
 from kpcli.catalogue import Runtime
 from kpcli.dataset_csv import BOXES
 from kpcli.detectors.builtin import FaceDetector
-from kpcli.errors import InputError, UsageError
+from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.geometry import CropTransform
 from kpcli.images import read_image, to_gray
 from kpcli.metrics import nme, normalisers
@@ -76,10 +76,22 @@ def drawn_crops(card: ModelCard) -> Pixels:
 
 
 def compare_on_drawn(card: ModelCard, reference: Runtime, twin: Runtime) -> Checks:
-    """Deviation of the outputs on `drawn_crops`."""
+    """Deviation of the outputs on `drawn_crops`.
+
+    Raises
+    ------
+    ModelError
+        If the twin's outputs have other names than the model's.
+    """
     crops = model_input(card, drawn_crops(card))
+    a, b = reference.run(crops[:1]), twin.run(crops[:1])
+    if set(a) != set(b):
+        raise ModelError(
+            "the exported twin has other outputs than the model",
+            expected=", ".join(sorted(a)),
+            actual=", ".join(sorted(b)),
+        )
     if card.task == DETECTION:
-        a, b = reference.run(crops[:1]), twin.run(crops[:1])
         off = max(float(np.abs(a[name] - b[name]).max()) for name in a)
         return {"compared_on": "1 drawn picture", "max_deviation": round(off, 6)}
     deviation = _Deviation(card)

@@ -16,6 +16,7 @@ from typing import Any
 from kpcli import __version__
 from kpcli.atomic import atomic_path
 from kpcli.errors import InputError, ModelError
+from kpcli.exporters import drop_twins
 from kpcli.model_bundle import WEIGHTS, ModelBundle, ModelCard, write_card
 from kpcli.options import TrainOptions
 from kpcli.runtimes.keras_runtime import load_model
@@ -74,6 +75,7 @@ def read_history(options: TrainOptions, checkpoint: Checkpoint) -> list[dict[str
 
 def save_bundle(network: Any, card: ModelCard, folder: Path) -> None:
     """Write model.keras (without outputs that only training needs) and card.json."""
+    drop_twins(folder)
     with atomic_path(folder / WEIGHTS) as temporary:
         deployed(network).save(temporary)
     write_card(card, folder)
