@@ -148,6 +148,7 @@ class AnnotateOptions:
     model: str = "default"
     runtime: str = "auto"
     detector: str = "haar"
+    detect_size: int = DETECT_SIZE
     max_faces: int = 0
     """Of a frame, the best so many faces; 0: all."""
     min_confidence: float = 0.0

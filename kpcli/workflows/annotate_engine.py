@@ -64,7 +64,7 @@ def make_annotator(
     options: AnnotateOptions, predictor: FacePredictor | None, threads: int = 0
 ) -> tuple[FaceAnnotator, FacePredictor]:
     """Detector and predictor, ready to work; ``threads`` of the model, 0: as it likes."""
-    detector = create_detector(options.detector)
+    detector = create_detector(options.detector, options.detect_size)
     if predictor is None:
         from kpcli.predictor import Predictor
 

@@ -102,6 +102,7 @@ def settings(options: AnnotateOptions, plan: Plan, bundle: ModelBundle | None) -
         "model_files": _digest(*_files(bundle.path)) if bundle else "",
         "runtime": options.runtime,
         "detector": options.detector,
+        "detect_size": options.detect_size,
         "detector_file": _digest(Path(argument)) if argument else "",
         "max_faces": options.max_faces,
         "min_confidence": options.min_confidence,
