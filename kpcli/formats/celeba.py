@@ -96,12 +96,10 @@ def _split(splits: dict[str, list[str]], name: str) -> str:
 
 
 def _box(boxes: dict[str, list[str]], name: str) -> FaceBox | None:
-    """The box in the list; None where there is none or it is 0x0."""
+    """The box in the list, which may be 0x0; None where there is none."""
     if name not in boxes:
         return None
     left, top, width, height = (float(v) for v in boxes[name])
-    if width == 0 and height == 0:
-        return None
     return FaceBox(left, top, left + width, top + height)
 
 

@@ -142,12 +142,11 @@ def test_whole_frame_crop_is_the_frame() -> None:
 
 
 def test_shrinking_averages_instead_of_picking() -> None:
-    """Fine stripes become gray: an aliasing crop would show stripes of its own."""
-    pixels = np.zeros((1024, 1024, 3), np.uint8)
-    pixels[:, ::2] = 255
+    """Noise becomes gray: an aliasing crop would show noise of its own."""
+    pixels = np.random.default_rng(0).integers(0, 256, (1024, 1024, 3), dtype=np.uint8)
     crop = CropTransform.from_box(FaceBox(-0.5, -0.5, 1023.5, 1023.5), 64, 1.0)
     small = crop.to_crop(pixels)[2:-2, 2:-2]
-    assert small.std() < 2
+    assert small.std() < 8
     assert abs(float(small.mean()) - 127.5) < 2
 
 

@@ -20,12 +20,12 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
-def test_boxes_as_they_stand_and_none_for_0x0(root: Path) -> None:
+def test_boxes_as_they_stand(root: Path) -> None:
     first, second, *_ = read(root)
     assert isinstance(first, Sample)
     assert first.face == FaceBox(50, 50, 190, 190)
     assert isinstance(second, Sample)
-    assert second.face is None
+    assert second.face == FaceBox(0, 0, 0, 0)
 
 
 def test_aligned_copy_has_no_boxes(root: Path) -> None:
