@@ -85,13 +85,10 @@ def look_at_pictures(samples: Sequence[Sample]) -> Seen:
     """Open every picture once: size, fingerprint, or what is wrong with it."""
     paths = sorted({s.image for s in samples})
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        try:
-            results = pool.map(_look, paths)
-            bar = progress(results, "checking pictures", total=len(paths), unit="picture")
-            return dict(zip(paths, bar, strict=True))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+        # An interruption ends the map, which then drops what is still waiting.
+        results = pool.map(_look, paths)
+        bar = progress(results, "checking pictures", total=len(paths), unit="picture")
+        return dict(zip(paths, bar, strict=True))
 
 
 def _look(path: Path) -> tuple[PictureFacts, Fingerprint | None]:
