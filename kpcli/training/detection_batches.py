@@ -29,7 +29,7 @@ from kpcli.types import FaceBox, Pixels, Sample
 Boxes = NDArray[np.float32]
 SMALLEST = 8.0
 """Faces of less (root of the area, pixels of the crop) are neither face nor background."""
-MOST_FACES = 40
+MOST_FACES = 32
 """Faces a crop that are learnt; further ones, the smallest, are neither face nor background."""
 TILES = ((1, 0.4), (2, 0.25), (3, 0.15), (4, 0.13), (6, 0.07))
 """Faces a side of a mosaic, and how often."""
@@ -283,7 +283,8 @@ class DetectionBatches(keras.utils.PyDataset):
         # The second batch already is a large one: Keras learns from two what may vary.
         if index % LARGE_EVERY == 1:
             size, count = 2 * size, max(1, count // 4)
-        n_mosaics = round(count * self.options.landmark_share) if self.faces else 0
+        share = self.options.landmark_share if self.faces is not None else 0.0
+        n_mosaics = int(count * share + rng.random())
         canvases = [
             self._scene(rng, index * self.batch_size + i, size) for i in range(count - n_mosaics)
         ]
