@@ -36,7 +36,7 @@ def intersections(a: Array, b: Array) -> Array:
     """Common areas (A, B) of boxes (A, 4) and (B, 4)."""
     width = np.minimum(a[:, None, 2], b[:, 2]) - np.maximum(a[:, None, 0], b[:, 0])
     height = np.minimum(a[:, None, 3], b[:, 3]) - np.maximum(a[:, None, 1], b[:, 1])
-    return np.maximum(width, 0) * np.maximum(height, 0)
+    return np.asarray(np.maximum(width, 0) * np.maximum(height, 0))
 
 
 def pairwise_iou(a: Array, b: Array) -> Array:
