@@ -22,8 +22,9 @@ from kpcli.splits import cut_by_group
 from kpcli.training.batches import CropFormat, FaceStore
 from kpcli.training.calibration import fit_logistic
 from kpcli.training.detection import DetectionTrainer
-from kpcli.training.detection_batches import DetectionBatches, SceneStore, scenes
+from kpcli.training.detection_batches import DetectionBatches
 from kpcli.training.detection_report import write_crops, write_detections
+from kpcli.training.detection_scenes import SceneStore, scenes
 from kpcli.training.fit import Checkpoint, EpochEnd, prepare_trainer, run
 from kpcli.training.report import write_history
 from kpcli.types import Sample

@@ -18,16 +18,15 @@ from kpcli.model_bundle import DETECTION, ModelBundle
 from kpcli.options import AugmentOptions, DetectionOptions, TrainOptions
 from kpcli.training import detection
 from kpcli.training.calibration import fit_logistic
-from kpcli.training.detection_batches import (
+from kpcli.training.detection_batches import DetectionBatches, targets
+from kpcli.training.detection_scenes import (
     Canvas,
-    DetectionBatches,
     Scene,
     SceneStore,
     crop_scene,
     moved,
     scenes,
     side_by_side,
-    targets,
 )
 from kpcli.types import FaceBox, Sample
 from kpcli.workflows.train import train
