@@ -1,0 +1,17 @@
+"""WFLW's 98 points, from the embedded default model::
+
+kpcli prepare DATA/wflw --val 0.1 --seed 0 --out wflw.csv
+kpcli train wflw.csv --recipe wflw98 --out runs/wflw98
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+OPTIONS: dict[str, Any] = {
+    "arch": "heatmap_fpn",
+    "init": "default",
+    "epochs": 60,
+    "learning_rate": 1e-3,
+    "seed": 0,
+}
