@@ -107,3 +107,11 @@ def staged_path(path: Path, staging: Path) -> Iterator[Path]:
 
 
 _counter = itertools.count()
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

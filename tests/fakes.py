@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.model_bundle import ModelCard
+from kpcli.model_bundle import ModelCard, write_card
 from kpcli.schemes import IBUG68
 
 SIZE = 32
@@ -54,3 +58,36 @@ class FakePredictor:
             np.repeat(mean[:, None], 68, axis=1).astype(np.float32),
             mean.astype(np.float32),
         )
+
+
+class TroublePredictor(FakePredictor):
+    """Hangs on faces that are red, and ends its process on faces that are blue."""
+
+    def predict(self, crops: NDArray[np.uint8]) -> FakeFaces:
+        red, green, blue = crops.reshape(len(crops), -1, 3).mean(axis=1).max(axis=0)
+        if red > green + 60:
+            time.sleep(600)
+        if blue > green + 60:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().predict(crops)
+
+
+class InterruptedPredictor(FakePredictor):
+    """Ctrl-C comes at the nth batch."""
+
+    def __init__(self, batch: int) -> None:
+        super().__init__()
+        self._left = batch
+
+    def predict(self, crops: NDArray[np.uint8]) -> FakeFaces:
+        self._left -= 1
+        if self._left == 0:
+            raise KeyboardInterrupt
+        return super().predict(crops)
+
+
+def write_bundle(folder: Path) -> Path:
+    """A bundle that has a card and no weights: enough where the predictor is a fake."""
+    folder.mkdir(parents=True)
+    write_card(FakePredictor().card, folder)
+    return folder

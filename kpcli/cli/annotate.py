@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,11 +25,20 @@ Runtime = Annotated[str, typer.Option(help="Library that runs the model; auto: t
 DetectorSpec = Annotated[
     str, typer.Option(help="How faces are found: haar[:FILE], whole_image, boxes_file:CSV ...")
 ]
+DetectSize = Annotated[
+    int, typer.Option(min=64, help="Long side, pixels, at which faces are looked for.")
+]
 MaxFaces = Annotated[int, typer.Option(min=0, help="At most so many faces a frame; 0: all.")]
 MinConfidence = Annotated[
     float, typer.Option(min=0, max=1, help="Leave out faces of a lower confidence.")
 ]
 Overlays = Annotated[bool, typer.Option(help="Write pictures and videos with the faces drawn.")]
+Formats = Annotated[
+    str,
+    typer.Option(
+        "--format", metavar="NAME,...", help="Also write these: csv, pts ...; see README."
+    ),
+]
 Every = Annotated[int, typer.Option(min=1, help="Of videos, only every Nth frame.")]
 Frames = Annotated[
     str, typer.Option(metavar="A-B", help="Of videos, only these frames (from 1): 10-20, 10-, 7.")
@@ -57,9 +66,11 @@ def folder(
     model: Model = _D.model,
     runtime: Runtime = _D.runtime,
     detector: DetectorSpec = _D.detector,
+    detect_size: DetectSize = _D.detect_size,
     max_faces: MaxFaces = _D.max_faces,
     min_confidence: MinConfidence = _D.min_confidence,
     overlays: Overlays = _D.overlays,
+    formats: Formats = ",".join(_D.formats),
     every: Every = _D.frames.every,
     frames: Frames = "",
     start: Start = _D.frames.start,
@@ -83,9 +94,11 @@ def file(
     model: Model = _D.model,
     runtime: Runtime = _D.runtime,
     detector: DetectorSpec = _D.detector,
+    detect_size: DetectSize = _D.detect_size,
     max_faces: MaxFaces = _D.max_faces,
     min_confidence: MinConfidence = _D.min_confidence,
     overlays: Overlays = _D.overlays,
+    formats: Formats = ",".join(_D.formats),
     every: Every = _D.frames.every,
     frames: Frames = "",
     start: Start = _D.frames.start,
@@ -101,12 +114,13 @@ def file(
     _run(context, inputs=tuple(files), folder=False)
 
 
-def _run(context: typer.Context, **own: object) -> None:
+def _run(context: typer.Context, **own: Any) -> None:
     """Build the options from what both commands share, run, and print the summary."""
     values = dict(context.params)
     shared = {f.name: values[f.name] for f in fields(AnnotateOptions) if f.name in values}
     selection = _selection(values["every"], values["frames"], values["start"], values["end"])
-    options = AnnotateOptions(**{**shared, **own, "frames": selection})
+    formats = tuple(name.strip() for name in values["formats"].split(",") if name.strip())
+    options = AnnotateOptions(**{**shared, **own, "frames": selection, "formats": formats})
     from kpcli.workflows.annotate import annotate, dry_run
 
     if options.dry_run:

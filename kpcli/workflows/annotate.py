@@ -2,103 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import platform
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-from kpcli import __version__
-from kpcli.atomic import staged_path
 from kpcli.catalogue import load
-from kpcli.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED
-from kpcli.model_bundle import ModelBundle, ModelCard
+from kpcli.model_bundle import ModelBundle
 from kpcli.options import AnnotateOptions
 from kpcli.progress import progress
 from kpcli.sources.folder import is_video
 from kpcli.workflows.annotate_engine import run_units
 from kpcli.workflows.annotate_faces import FacePredictor
-from kpcli.workflows.annotate_ledger import (
-    DONE,
-    FAILED,
-    MANIFEST,
-    NO_FACE,
-    OVERLAYS,
-    PARTIAL,
-    RUN,
-    SKIPPED,
-    FileResult,
-    Ledger,
-)
+from kpcli.workflows.annotate_formats import outputs, write_formats
+from kpcli.workflows.annotate_ledger import FAILED, MANIFEST, PARTIAL, FileResult, Ledger
 from kpcli.workflows.annotate_plan import Plan, make_plan, settings
+from kpcli.workflows.annotate_report import Report, many, write_manifest, write_run
 from kpcli.workflows.annotate_unit import Job, Unit
-from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 from kpcli.writers.landmark_csv import header
-
-_NAMED = 5
-"""Problems that the summary spells out."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What came of a run; owns the exit code."""
-
-    out: Path
-    overlays: bool
-    planned: int
-    counts: Counter[str]
-    faces: int
-    frames: int
-    ignored: Counter[str]
-    problems: Sequence[FileResult]
-    interrupted: bool
-    runtime: str
-
-    @property
-    def exit_code(self) -> int:
-        """0 done; 5 some files failed or ended early; 130 interrupted."""
-        if self.interrupted:
-            return EXIT_INTERRUPTED
-        return EXIT_SOME_FAILED if self.counts[FAILED] or self.counts[PARTIAL] else 0
-
-    def summary(self) -> str:
-        """Plain words for the end of the run."""
-        done = sum(self.counts.values())
-        lines = [
-            f"{_many(done, 'file')}, {_many(self.frames, 'frame')}, {_many(self.faces, 'face')}"
-        ]
-        words = {
-            DONE: "with faces",
-            NO_FACE: "without a face",
-            PARTIAL: "only in part",
-            FAILED: "failed",
-            SKIPPED: "skipped (no frame selected)",
-        }
-        lines += [f"  {self.counts[s]} {w}" for s, w in words.items() if self.counts[s]]
-        if self.ignored:
-            kinds = ", ".join(f"{n} {e}" for e, n in self.ignored.most_common(5))
-            ignored = sum(self.ignored.values())
-            lines.append(f"  {ignored} ignored, neither picture nor video: {kinds}")
-        lines += [f"  {r.status}: {r.file}: {r.reason}" for r in self.problems[:_NAMED]]
-        if len(self.problems) > _NAMED:
-            lines.append(f"  ... and {len(self.problems) - _NAMED} more, see {MANIFEST}")
-        if self.interrupted:
-            left = self.planned - done
-            lines.append(f"interrupted: {_many(left, 'file')} left; go on with --resume")
-        if self.runtime:
-            lines.append(f"model ran on: {self.runtime}")
-        lines.append(f"landmarks: {self.out / LANDMARKS}")
-        if self.overlays:
-            lines.append(f"overlays:  {self.out / OVERLAYS}")
-        return "\n".join(lines)
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -> Report:
@@ -117,31 +39,37 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
         with single files stands in the report.
     """
     started = time.time()
+    _check_names(options)
     plan = make_plan(options)
-    load("detector", options.detector.partition(":")[0])  # a wrong name fails before all else
     bundle = None if predictor else ModelBundle.open(options.model)
     card = predictor.card if predictor else ModelBundle.open(options.model).card
-    ledger = Ledger.open(
-        options.out,
-        settings(options, plan, bundle),
-        resume=options.resume,
-        overwrite=options.overwrite,
-    )
+    ledger = Ledger(options.out, outputs())
+    now = settings(options, plan, bundle)
+    ledger.open(now, resume=options.resume, overwrite=options.overwrite)
     try:
         interrupted, runtime = _work(plan, options, ledger, predictor)
-        results = ledger.finish(header(card.landmark_scheme.n_points), plan.files)
-        report = _report(options, plan, results, interrupted, runtime)
-        _write_manifest(options.out / MANIFEST, ledger.staging, results)
-        _write_run(options, card, report, ledger.staging, started)
+        scheme = card.landmark_scheme
+        results = ledger.finish(header(scheme.n_points), plan.files)
+        written = write_formats(options.formats, options.out, ledger.staging, scheme, results)
+        report = _report(options, plan, results, interrupted, runtime, written)
+        write_manifest(options.out / MANIFEST, ledger.staging, results)
+        write_run(options, card, report, ledger.staging, started)
         return report
     finally:
         ledger.close()
 
 
+def _check_names(options: AnnotateOptions) -> None:
+    """A wrong name fails before all else."""
+    load("detector", options.detector.partition(":")[0])
+    for name in options.formats:
+        load("writer", name)
+
+
 def dry_run(options: AnnotateOptions) -> str:
     """What `annotate` would do, a line a file; nothing is written."""
+    _check_names(options)
     plan = make_plan(options)
-    load("detector", options.detector.partition(":")[0])
     bundle = ModelBundle.open(options.model)
     ledger = Ledger(options.out)
     ledger.check(
@@ -152,7 +80,7 @@ def dry_run(options: AnnotateOptions) -> str:
     videos = sum(is_video(Path(file)) for file in plan.files)
     left = len(plan.files) - len(finished)
     lines.append(
-        f"{_many(len(plan.files) - videos, 'picture')}, {_many(videos, 'video')}; "
+        f"{many(len(plan.files) - videos, 'picture')}, {many(videos, 'video')}; "
         f"{left} to annotate with {options.model} and {options.detector} into {options.out}"
     )
     return "\n".join(lines)
@@ -166,12 +94,12 @@ def _work(
     job = Job(options, plan.root, ledger.staging)
     left = sum(len(unit.files) for unit in units)
     runtime = ""
-    commits = _commits(units, job, ledger, predictor)
-    try:
-        for line in progress(commits, "annotate", left, "file"):
-            runtime = line
-    except KeyboardInterrupt:
-        return True, runtime
+    with closing(_commits(units, job, ledger, predictor)) as commits:
+        try:
+            for line in progress(commits, "annotate", left, "file"):
+                runtime = line
+        except KeyboardInterrupt:
+            return True, runtime
     return False, runtime
 
 
@@ -186,7 +114,7 @@ def _finished(ledger: Ledger, plan: Plan) -> set[str]:
 
 def _commits(
     units: Sequence[Unit], job: Job, ledger: Ledger, predictor: FacePredictor | None
-) -> Iterator[str]:
+) -> Generator[str]:
     """Commit the units; for every file of theirs, what ran the model."""
     if units:
         for result in run_units(units, job, predictor):
@@ -200,6 +128,7 @@ def _report(
     results: Sequence[FileResult],
     interrupted: bool,
     runtime: str,
+    written: Sequence[Path],
 ) -> Report:
     return Report(
         out=options.out,
@@ -212,52 +141,5 @@ def _report(
         problems=[r for r in results if r.status in (FAILED, PARTIAL)],
         interrupted=interrupted,
         runtime=runtime,
+        written=written,
     )
-
-
-def _write_manifest(path: Path, staging: Path, results: Iterable[FileResult]) -> None:
-    with (
-        staged_path(path, staging) as temporary,
-        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["file", "status", "faces", "reason", "seconds"])
-        for r in results:
-            writer.writerow([r.file, r.status, r.faces, r.reason, f"{r.seconds:.3f}"])
-
-
-def _write_run(
-    options: AnnotateOptions, card: ModelCard, report: Report, staging: Path, started: float
-) -> None:
-    """Everything needed to know later how the results came about."""
-    values: dict[str, Any] = {
-        "options": asdict(options),
-        "versions": _versions(),
-        "platform": platform.platform(),
-        "model": card.name,
-        "runtime": report.runtime,
-        "scheme": card.landmark_scheme.name,
-        "files": dict(report.counts),
-        "faces": report.faces,
-        "frames": report.frames,
-        "ignored": dict(report.ignored),
-        "interrupted": report.interrupted,
-        "exit_code": report.exit_code,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(started)),
-        "seconds": round(time.time() - started, 3),
-    }
-    with staged_path(options.out / RUN, staging) as temporary:
-        text = json.dumps(values, indent=1, default=str, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {"kpcli": __version__, "python": platform.python_version()}
-    for name in ("numpy", "opencv-python", "pillow", "av", "keras", "tensorflow"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found

@@ -39,8 +39,8 @@ def _workers(
 ) -> int:
     if options.workers:
         return min(options.workers, len(units))
-    if predictor is None and _runtime(options) == "keras":
-        return 1  # it takes seconds and hundreds of megabytes to start, and uses every core
+    if predictor is not None or _runtime(options) == "keras":
+        return 1  # Keras takes seconds and hundreds of megabytes to start, and uses every core
     files = sum(len(unit.files) for unit in units)
     if files < MANY_FILES and len(units) < 4:
         return 1

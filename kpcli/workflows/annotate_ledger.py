@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from kpcli.atomic import staged_path
+from kpcli.atomic import remove, staged_path
 from kpcli.errors import InputError
 from kpcli.sources.folder import STATE
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
@@ -61,46 +61,45 @@ class FileResult:
 
 
 class Ledger:
-    """The state of one output folder; only one process at a time may hold it."""
+    """The state of one output folder; only one process at a time may hold it.
 
-    def __init__(self, out: Path) -> None:
+    ``outputs`` are the names of all that a run may write there.
+    """
+
+    def __init__(self, out: Path, outputs: Sequence[str] = ()) -> None:
         self.out = out
+        self._outputs = (LANDMARKS, MANIFEST, RUN, OVERLAYS, *outputs)
         self._state = out / STATE
         self._parts = self._state / "parts"
         self.staging = self._state / "tmp"
         self._lock: IO[str] | None = None
         self._next_part = 0
 
-    @classmethod
-    def open(
-        cls, out: Path, settings: Mapping[str, Any], *, resume: bool, overwrite: bool
-    ) -> Ledger:
-        """Take hold of an output folder; start it, go on with it, or start it anew.
+    def open(self, settings: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
+        """Take hold of the output folder; start it, go on with it, or start it anew.
 
         Raises
         ------
         InputError
             As `check` does, and if another process writes there, or it is not writable.
         """
-        ledger = cls(out)
-        ledger.check(settings, resume=resume, overwrite=overwrite)
+        self.check(settings, resume=resume, overwrite=overwrite)
         try:
-            ledger._parts.mkdir(parents=True, exist_ok=True)
-            ledger._take_lock()
-            if overwrite or ledger._settings() is None:
-                ledger._clear(results=overwrite)
-            shutil.rmtree(ledger.staging, ignore_errors=True)
-            ledger.staging.mkdir()
-            with staged_path(ledger._state / "settings.json", ledger.staging) as temporary:
+            self._parts.mkdir(parents=True, exist_ok=True)
+            self._take_lock()
+            if overwrite or self._settings() is None:
+                self._clear(results=overwrite)
+            shutil.rmtree(self.staging, ignore_errors=True)
+            self.staging.mkdir()
+            with staged_path(self._state / "settings.json", self.staging) as temporary:
                 temporary.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
         except OSError as e:
             raise InputError(
-                f"{out}: the output folder cannot be written",
+                f"{self.out}: the output folder cannot be written",
                 actual=str(e),
                 next_step="choose another --out",
             ) from e
-        ledger._next_part = max((int(p.stem) for p in ledger._parts.iterdir()), default=-1) + 1
-        return ledger
+        self._next_part = max((int(p.stem) for p in self._parts.iterdir()), default=-1) + 1
 
     def check(self, settings: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
         """See whether a run may write here; changes nothing.
@@ -167,9 +166,8 @@ class Ledger:
         shutil.rmtree(self._parts)
         self._parts.mkdir()
         if results:
-            for name in (LANDMARKS, MANIFEST, RUN):
-                (self.out / name).unlink(missing_ok=True)
-            shutil.rmtree(self.out / OVERLAYS, ignore_errors=True)
+            for name in self._outputs:
+                remove(self.out / name)
 
     def results(self) -> dict[str, tuple[FileResult, Path]]:
         """The outcome of every committed file, and the file that holds its rows."""

@@ -11,7 +11,6 @@ results are equal bytes.
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from enum import Enum
@@ -102,9 +101,7 @@ def _numbers(values: NDArray[np.floating], pattern: str) -> str:
 def _quoted(name: str) -> str:
     if not any(c in name for c in ',"\r\n'):
         return name
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([name])
-    return line.getvalue()
+    return '"' + name.replace('"', '""') + '"'
 
 
 def create(out: Path, scheme: LandmarkScheme) -> AbstractContextManager[RowWriter]:
@@ -140,8 +137,8 @@ def read_frames(
             reader = csv.reader(file)
             names = next(reader, [])
             n = sum(name.startswith("x_") for name in names)
-            extras = [e for e in Extra if e.columns(n)[0] in names]
-            if names != columns(n, extras):
+            extras = [e for e in Extra if n and e.columns(n)[0] in names]
+            if not n or names != columns(n, extras):
                 raise InputError(f"{path}: not a landmarks.csv of `kpcli annotate`")
             index = {name: i for i, name in enumerate(names)}
             for (name, number), rows in groupby(reader, key=lambda row: tuple(row[:2])):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.atomic import atomic_path
+from kpcli.atomic import atomic_folder, atomic_path
+from kpcli.schemes import LandmarkScheme
+from kpcli.types import FrameFaces
+
+OUTPUT = "pts"
 
 
 def write_pts(path: Path, points: NDArray[np.floating]) -> None:
@@ -16,3 +22,28 @@ def write_pts(path: Path, points: NDArray[np.floating]) -> None:
     text = "\n".join(["version: 1", f"n_points: {len(lines)}", "{", *lines, "}", ""])
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="ascii")
+
+
+class PtsFolder:
+    """One file a face in a mirror of the annotated folder: ``pts/FILE_FRAME_FACE.pts``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, frame: FrameFaces) -> None:
+        """Write the frame's faces."""
+        for face in frame.faces:
+            write_pts(
+                self._folder / f"{frame.file}_{frame.index:06d}_{face.track}.pts", face.points
+            )
+
+
+def create(out: Path, scheme: LandmarkScheme) -> AbstractContextManager[PtsFolder]:
+    """Writes ``out/pts/``; see `kpcli.catalogue.WriterModule`."""
+
+    @contextmanager
+    def writing() -> Iterator[PtsFolder]:
+        with atomic_folder(out / OUTPUT) as temporary:
+            yield PtsFolder(temporary)
+
+    return writing()
