@@ -67,13 +67,17 @@ def write_dataset(samples: Sequence[Sample], path: Path, root: Path) -> None:
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
+        names = {image: _name(image, root) for image in {s.image for s in samples}}
         for sample in samples:
-            writer.writerow(_row(sample, root))
+            writer.writerow(_row(sample, names[sample.image], root))
 
 
-def _row(sample: Sample, root: Path) -> list[str]:
-    image = sample.image.resolve()
-    name = image.relative_to(root).as_posix() if image.is_relative_to(root) else image.as_posix()
+def _name(image: Path, root: Path) -> str:
+    image = image.parent.resolve() / image.name
+    return image.relative_to(root).as_posix() if image.is_relative_to(root) else image.as_posix()
+
+
+def _row(sample: Sample, name: str, root: Path) -> list[str]:
     box = sample.face
     corners = ["", "", "", ""]
     points: list[str] = []

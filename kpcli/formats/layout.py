@@ -142,8 +142,12 @@ def place(path: Path, root: Path) -> Place:
     The folders of 300-W are known by name, also where ``root`` is one of them
     (``prepare 300w/helen/testset``). Of other datasets, ``root`` gives the name.
     """
-    base = root.resolve() if root.is_dir() else root.resolve().parent
-    folder = path.resolve().parent
+    return _place(path.parent, root if root.is_dir() else root.parent)
+
+
+@lru_cache(maxsize=64)
+def _place(folder: Path, root: Path) -> Place:
+    folder, base = folder.resolve(), root.resolve()
     inner = folder.relative_to(base).parts if folder.is_relative_to(base) else ()
     names = (base.parent.name, base.name, *inner)
     for end in range(len(names), 1, -1):

@@ -194,4 +194,5 @@ def _find_duplicates(samples: Sequence[Sample], seen: Seen) -> list[Duplicate]:
 
 
 def _common_root(samples: Sequence[Sample]) -> Path:
-    return Path(os.path.commonpath({s.image.resolve().parent for s in samples}))
+    folders = {image.parent for image in {s.image for s in samples}}
+    return Path(os.path.commonpath([folder.resolve() for folder in folders]))
