@@ -163,6 +163,8 @@ class AnnotateOptions:
     """Processes; 1: none but this one; 0: as the work and the machine suggest."""
     timeout: float = 120.0
     """Seconds that a picture or a video frame may take; 0: no limit."""
+    max_megapixels: float = 200.0
+    """Pictures and videos of larger frames are not read."""
     batch_size: int = 32
 
 
@@ -183,3 +185,27 @@ class ExportOptions:
     root: Path | None = None
     force: bool = False
     """Keep an int8 twin that is too far from float32."""
+
+
+@dataclass(frozen=True)
+class InspectOptions:
+    """Options of ``kpcli inspect``."""
+
+    model: str
+    image: Path
+    out: Path
+    detector: str = AnnotateOptions.detector
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """Options of ``kpcli bench``."""
+
+    pictures: tuple[Path, ...] = ()
+    """Files or folders; none: drawn pictures."""
+    model: str = AnnotateOptions.model
+    detector: str = AnnotateOptions.detector
+    threads: int = 0
+    """CPU threads of the model; 0: as many as the library likes."""
+    repeats: int = 5
+    json: Path | None = None

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from kpcli import __version__
-from kpcli.cli import annotate, evaluate, export, prepare, train
+from kpcli.cli import annotate, bench, evaluate, export, info, inspect, prepare, train
 from kpcli.errors import EXIT_INTERRUPTED, KpcliError
 
 app = typer.Typer(
@@ -39,6 +39,9 @@ app.command("prepare")(prepare.command)
 app.command("train")(train.command)
 app.command("eval")(evaluate.command)
 app.command("export")(export.command)
+app.command("info")(info.command)
+app.command("inspect")(inspect.command)
+app.command("bench")(bench.command)
 app.add_typer(annotate.app, name="annotate")
 
 

@@ -1,0 +1,31 @@
+"""``kpcli bench``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kpcli.options import BenchOptions
+
+_D = BenchOptions()
+
+
+def command(
+    pictures: Annotated[
+        list[Path] | None, typer.Argument(help="Pictures or folders.", show_default="drawn ones")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="A bundle folder, or an embedded model's name.")
+    ] = _D.model,
+    detector: Annotated[str, typer.Option(help="How faces are found.")] = _D.detector,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: all.")] = _D.threads,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of each part.")] = _D.repeats,
+    json: Annotated[Path | None, typer.Option(help="Also write the figures here.")] = _D.json,
+) -> None:
+    """Measure start-up, detector, model by runtime and the whole pipeline on this machine."""
+    from kpcli.workflows.bench import bench
+
+    options = BenchOptions(tuple(pictures or ()), model, detector, threads, repeats, json)
+    bench(options, say=typer.echo)
