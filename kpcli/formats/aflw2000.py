@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kpcli.formats.layout import find_files, picture_beside
+from kpcli.formats.layout import PicturesBeside, find_files
 from kpcli.types import Points, Reject, Sample
 
 _POSES = re.compile(r"(_\d{1,2})?_\d+\Z")
@@ -22,6 +22,7 @@ _POSES = re.compile(r"(_\d{1,2})?_\d+\Z")
 
 def sniff(root: Path) -> bool:
     """Whether ``_pts.mat`` files, or ``.mat`` files with pictures beside them, are there."""
+    picture_beside = PicturesBeside()
     return any(
         _is_pts(path) or picture_beside(path).exists()
         for path in find_files(root, "*.mat", depth=4)
@@ -34,6 +35,7 @@ def read(root: Path) -> Iterator[Sample | Reject]:
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
+    picture_beside = PicturesBeside()
     files = list(find_files(root, "*.mat"))
     if any(_is_pts(path) for path in files):
         files = [path for path in files if _is_pts(path)]
@@ -48,7 +50,10 @@ def read(root: Path) -> Iterator[Sample | Reject]:
         except ValueError as e:
             yield Reject(str(path), "damaged label", str(e))
             continue
-        yield _lp_sample(path, points) if _is_pts(path) else _sample(path, points, values)
+        if _is_pts(path):
+            yield _lp_sample(path, points, picture_beside)
+        else:
+            yield _sample(path, points, values, picture_beside(path))
 
 
 def _is_pts(path: Path) -> bool:
@@ -67,7 +72,7 @@ def _points(values: Mapping[str, Any]) -> Points:
     raise ValueError(f"expected pt3d_68 (3, 68) or pts_2d (68, 2), found {shapes}")
 
 
-def _lp_sample(path: Path, points: Points) -> Sample:
+def _lp_sample(path: Path, points: Points, picture_beside: PicturesBeside) -> Sample:
     """300W-LP: labels in ``landmarks/SET/``, pictures in ``SET/``; ``SET_Flip`` is mirrored."""
     stem = path.stem.removesuffix("_pts")
     image = picture_beside(path.with_name(f"{stem}.mat"))
@@ -89,7 +94,7 @@ def _lp_sample(path: Path, points: Points) -> Sample:
     )
 
 
-def _sample(path: Path, points: Points, values: Mapping[str, Any]) -> Sample:
+def _sample(path: Path, points: Points, values: Mapping[str, Any], image: Path) -> Sample:
     """AFLW2000-3D, a test set; its pose gives the subset by yaw."""
     subset, attributes = "", {}
     pose = np.ravel(values.get("Pose_Para", ()))
@@ -101,7 +106,7 @@ def _sample(path: Path, points: Points, values: Mapping[str, Any]) -> Sample:
         turned = abs(degrees[1])
         subset = "yaw 0-30" if turned <= 30 else "yaw 30-60" if turned <= 60 else "yaw 60-90"
     return Sample(
-        image=picture_beside(path),
+        image=image,
         face=None,
         points=points,
         visible=np.ones(68, bool),

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from kpcli.errors import InputError
-from kpcli.formats.layout import find_files, holds, picture_beside, place, read_text
+from kpcli.formats.layout import PicturesBeside, find_files, holds, place, read_text
 from kpcli.schemes import scheme_for_count
 from kpcli.types import Points, Reject, Sample
 
@@ -26,6 +26,7 @@ def sniff(root: Path) -> bool:
 
 def read(root: Path) -> Iterator[Sample | Reject]:
     """One sample a ``.pts`` file; the layout gives split, subset and source."""
+    picture_beside = PicturesBeside()
     for path in find_files(root, "*.pts"):
         try:
             points = parse_pts(read_text(path))

@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from kpcli.errors import InputError
@@ -102,12 +101,19 @@ def split_of(*names: str) -> str | None:
     return None
 
 
-def picture_beside(label: Path) -> Path:
-    """The picture beside a label file: same stem, any ending; ``.jpg`` if there is none."""
-    return _pictures(label.parent).get(label.stem, label.with_suffix(".jpg"))
+class PicturesBeside:
+    """Finds the picture beside a label file; lists each folder once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, dict[str, Path]] = {}
+
+    def __call__(self, label: Path) -> Path:
+        """The picture of the same stem, with any ending; ``.jpg`` if there is none."""
+        if label.parent not in self._folders:
+            self._folders[label.parent] = _pictures(label.parent)
+        return self._folders[label.parent].get(label.stem, label.with_suffix(".jpg"))
 
 
-@lru_cache(maxsize=8)
 def _pictures(folder: Path) -> dict[str, Path]:
     """Stem to picture of one folder; of several endings the first of `PICTURE_ENDINGS`."""
     found: dict[str, Path] = {}
@@ -142,12 +148,8 @@ def place(path: Path, root: Path) -> Place:
     The folders of 300-W are known by name, also where ``root`` is one of them
     (``prepare 300w/helen/testset``). Of other datasets, ``root`` gives the name.
     """
-    return _place(path.parent, root if root.is_dir() else root.parent)
-
-
-@lru_cache(maxsize=64)
-def _place(folder: Path, root: Path) -> Place:
-    folder, base = folder.resolve(), root.resolve()
+    base = (root if root.is_dir() else root.parent).resolve()
+    folder = path.parent.resolve()
     inner = folder.relative_to(base).parts if folder.is_relative_to(base) else ()
     names = (base.parent.name, base.name, *inner)
     for end in range(len(names), 1, -1):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kpcli.errors import InputError
-from kpcli.formats.layout import find_files, picture_beside, place, read_text, split_of
+from kpcli.formats.layout import PicturesBeside, find_files, place, read_text, split_of
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,7 @@ def test_find_files_goes_so_deep_and_ignores_case(tmp_path: Path) -> None:
 def test_picture_beside_takes_any_ending(tmp_path: Path) -> None:
     for name in ("a.PNG", "b.webp", "c.png", "c.jpg"):
         (tmp_path / name).touch()
+    picture_beside = PicturesBeside()
     assert picture_beside(tmp_path / "a.pts").name == "a.PNG"
     assert picture_beside(tmp_path / "b.pts").name == "b.webp"
     assert picture_beside(tmp_path / "c.pts").name == "c.jpg"
