@@ -19,13 +19,13 @@ MAX_PIXELS = 200_000_000
 Image.MAX_IMAGE_PIXELS = None  # the limit above is checked here, with our own message
 
 
-def open_image(path: Path) -> Image.Image:
+def open_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Open a picture lazily (header only).
 
     Raises
     ------
     InputError
-        If it is missing, empty, no picture, or larger than `MAX_PIXELS`.
+        If it is missing, empty, no picture, or larger than ``max_pixels``.
     """
     try:
         with warnings.catch_warnings():
@@ -41,11 +41,11 @@ def open_image(path: Path) -> Image.Image:
             actual=actual,
         ) from e
     width, height = image.size
-    if width * height > MAX_PIXELS:
+    if width * height > max_pixels:
         image.close()
         raise InputError(
             f"{path}: the picture is too large",
-            expected=f"at most {MAX_PIXELS} pixels",
+            expected=f"at most {max_pixels} pixels",
             actual=f"{width} x {height}",
             next_step="shrink it first",
         )

@@ -54,6 +54,7 @@ Workers = Annotated[
 Timeout = Annotated[
     float, typer.Option(min=0, help="Seconds a picture or video frame may take; 0: no limit.")
 ]
+MaxMegapixels = Annotated[float, typer.Option(min=0.01, help="Larger pictures are not read.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Faces the model sees at once.")]
 
 
@@ -80,6 +81,7 @@ def folder(
     dry_run: DryRun = _D.dry_run,
     workers: Workers = _D.workers,
     timeout: Timeout = _D.timeout,
+    max_megapixels: MaxMegapixels = _D.max_megapixels,
     batch_size: BatchSize = _D.batch_size,
 ) -> None:
     """Annotate all pictures and videos of a folder."""
@@ -108,6 +110,7 @@ def file(
     dry_run: DryRun = _D.dry_run,
     workers: Workers = _D.workers,
     timeout: Timeout = _D.timeout,
+    max_megapixels: MaxMegapixels = _D.max_megapixels,
     batch_size: BatchSize = _D.batch_size,
 ) -> None:
     """Annotate single pictures and videos."""

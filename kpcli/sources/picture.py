@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from kpcli.errors import InputError
-from kpcli.images import decode, open_image
+from kpcli.images import MAX_PIXELS, decode, open_image
 from kpcli.options import ALL_FRAMES, FrameSelection
 from kpcli.sources.selection import FrameChooser
 from kpcli.types import Frame
@@ -18,7 +18,9 @@ ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 """Formats whose further pictures are frames in time; of others (TIFF, MPO) the first counts."""
 
 
-def picture_frames(path: Path, selection: FrameSelection = ALL_FRAMES) -> Iterator[Frame]:
+def picture_frames(
+    path: Path, selection: FrameSelection = ALL_FRAMES, max_pixels: int = MAX_PIXELS
+) -> Iterator[Frame]:
     """The frame of a still picture (index 1, 0 seconds), or the selected ones of an animation.
 
     An animation's times are the sums of its frames' durations.
@@ -28,7 +30,7 @@ def picture_frames(path: Path, selection: FrameSelection = ALL_FRAMES) -> Iterat
     InputError
         If the picture is unusable; after some frames, if an animation ends damaged.
     """
-    with open_image(path) as image:
+    with open_image(path, max_pixels) as image:
         if not _is_animation(image):
             yield Frame(path, 1, 0.0, decode(image, path))
             return

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 
-def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
+def open_video(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[InputContainer, VideoStream]:
     """Open a video and find its picture stream.
 
     Raises
@@ -47,17 +47,19 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
         raise InputError(f"{path}: the file holds no pictures", actual="no video stream")
     stream = container.streams.video[0]
     stream.thread_type = "AUTO"
-    if stream.width * stream.height > MAX_PIXELS:
+    if stream.width * stream.height > max_pixels:
         container.close()
         raise InputError(
             f"{path}: the pictures are too large",
-            expected=f"at most {MAX_PIXELS} pixels",
+            expected=f"at most {max_pixels} pixels",
             actual=f"{stream.width} x {stream.height}",
         )
     return container, stream
 
 
-def video_frames(path: Path, selection: FrameSelection = ALL_FRAMES) -> Iterator[Frame]:
+def video_frames(
+    path: Path, selection: FrameSelection = ALL_FRAMES, max_pixels: int = MAX_PIXELS
+) -> Iterator[Frame]:
     """The selected frames; ``seconds`` is the presentation timestamp as the file has it.
 
     Raises
@@ -65,7 +67,7 @@ def video_frames(path: Path, selection: FrameSelection = ALL_FRAMES) -> Iterator
     InputError
         If the video is unusable; after the last good frame, if it is damaged or ends early.
     """
-    container, stream = open_video(path)
+    container, stream = open_video(path, max_pixels)
     with container:
         chooser = FrameChooser(selection)
         damage: list[str] = []

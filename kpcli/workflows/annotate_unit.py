@@ -112,10 +112,11 @@ def _frames(notes: Mapping[Path, _Note], job: Job, beat: Beat) -> Iterator[Frame
             continue
         beat(note.result.file)
         clock = time.perf_counter()
+        limit = round(job.options.max_megapixels * 1e6)
         try:
             status = path.stat()
             note.result.size, note.result.mtime_ns = status.st_size, status.st_mtime_ns
-            for frame in read_frames(path, job.options.frames):
+            for frame in read_frames(path, job.options.frames, limit):
                 note.reading += time.perf_counter() - clock
                 yield frame
                 clock = time.perf_counter()

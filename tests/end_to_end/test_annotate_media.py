@@ -119,6 +119,17 @@ def test_bad_files_are_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert not [p for p in (tmp_path / "out").rglob("*") if p.name.startswith("rows-")]
 
 
+def test_a_limit_of_size(tmp_path: Path) -> None:
+    write_picture(tmp_path / "in" / "large.png", picture(120, 100))
+    write_picture(tmp_path / "in" / "small.png", picture(90, 100))
+    write_video(tmp_path / "in" / "large.mp4", 2, size=(128, 96))
+    report = run(tmp_path / "in", tmp_path / "out", max_megapixels=0.01)
+    assert {p.file: "too large" in p.reason for p in report.problems} == {
+        "large.mp4": True, "large.png": True,
+    }  # fmt: skip
+    assert list(rows(tmp_path / "out")["file"]) == ["small.png"]
+
+
 def write_huge(path: Path) -> None:
     """A PNG whose header promises ten gigabytes."""
     Image.new("1", (8, 8)).save(path)

@@ -282,10 +282,10 @@ def test_a_decoder_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         write_picture(folder / name)
     plain = annotate_unit.read_frames
 
-    def slow(path: Path, selection: object) -> object:
+    def slow(path: Path, *more: object) -> object:
         if path.name == "b.png":
             time.sleep(600)
-        return plain(path, selection)
+        return plain(path, *more)
 
     monkeypatch.setattr(annotate_unit, "read_frames", slow)
     report = annotate(options(folder, tmp_path / "out", timeout=0.5), FakePredictor())
@@ -299,8 +299,8 @@ def test_a_file_that_changes_while_it_is_read(
     path = write_picture(tmp_path / "in" / "a.png")
     plain = annotate_unit.read_frames
 
-    def changing(file: Path, selection: object) -> object:
-        yield from plain(file, selection)
+    def changing(file: Path, *more: object) -> object:
+        yield from plain(file, *more)
         path.write_bytes(path.read_bytes() + b"more")
 
     monkeypatch.setattr(annotate_unit, "read_frames", changing)
