@@ -59,16 +59,7 @@ def train_detector(options: TrainOptions, say: Callable[[str], None] = print) ->
     """
     check_out(options)
     train_set, val_set = _boxes(options)
-    quiet()
-    import keras
-
-    keras.utils.set_random_seed(options.seed)
-    if options.precision != "auto":
-        keras.mixed_precision.set_global_policy(options.precision)
-    module = load("architecture", options.arch)
-    network = build_architecture(options.arch, 0, weights=options.weights)
-    if options.init:
-        say(start_from(network, options.init))
+    module, network = _network(options, say)
     batches = _batches(options, train_set, module.STRIDES)
     trainer = DetectionTrainer(network)
     prepare_trainer(trainer, options, len(batches))
@@ -99,6 +90,20 @@ def train_detector(options: TrainOptions, say: Callable[[str], None] = print) ->
     run(trainer, batches, callback, options.epochs)
     finish(options, history, GOAL)
     return ModelBundle.open(options.out / BUNDLE)
+
+
+def _network(options: TrainOptions, say: Callable[[str], None]) -> tuple[Any, Any]:
+    """The architecture's module, and a new network of it."""
+    quiet()
+    import keras
+
+    keras.utils.set_random_seed(options.seed)
+    if options.precision != "auto":
+        keras.mixed_precision.set_global_policy(options.precision)
+    network = build_architecture(options.arch, 0, weights=options.weights)
+    if options.init:
+        say(start_from(network, options.init))
+    return load("architecture", options.arch), network
 
 
 def _boxes(options: TrainOptions) -> tuple[list[Sample], list[Sample]]:
