@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -44,10 +43,10 @@ def expected(whole: ModelBundle) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module", params=list(EXPORTERS))
-def exported(request: pytest.FixtureRequest, whole: ModelBundle) -> Iterator[str]:
+def exported(request: pytest.FixtureRequest, whole: ModelBundle) -> str:
     need(request.param)
     export(ExportOptions(bundle=str(whole.path), to=request.param), say=lambda _: None)
-    yield request.param
+    return str(request.param)
 
 
 def in_pixels(a: np.ndarray, b: np.ndarray) -> np.ndarray:
