@@ -40,6 +40,22 @@ def recall(found: list[list[FaceBox]], faces: list[Labelled], above: float) -> t
     return 1 - len(missed) / len(faces), missed
 
 
+def jitter(found: list[list[FaceBox]], faces: list[Labelled]) -> str:
+    """Error of the found boxes: bias and spread of centre (of the side) and of log side."""
+    rows = []
+    for boxes, face in zip(found, faces, strict=True):
+        truth = FaceBox(*face.boxes[0])
+        best = max(boxes, key=truth.iou, default=None)
+        if best is not None and best.iou(truth) > HIT:
+            away = np.subtract(best.centre, truth.centre) / truth.side
+            rows.append((*away, np.log(best.side / truth.side)))
+    mean, spread = np.mean(rows, axis=0), np.std(rows, axis=0)
+    return "; ".join(
+        f"{name} {m:+.3f} sd {s:.3f}"
+        for name, m, s in zip(("x", "y", "side"), mean, spread, strict=True)
+    )
+
+
 def main(shared: Path, bundle: str) -> None:
     detectors = {
         "builtin": open_detector(bundle, least_score=0.02),
@@ -58,6 +74,7 @@ def main(shared: Path, bundle: str) -> None:
             "false_at_half": round(float((scores > 0.5).sum()) / len(pictures), 3),
             "faces": len(faces), "recall": round(value, 4),
             "recall_at_half": round(recall(found, faces, 0.5)[0], 4),
+            "box_error": jitter(found, faces),
             "missed": " ".join(missed[:8]),
         })  # fmt: skip
     report(rows)
