@@ -1,8 +1,8 @@
-"""Find the same picture in two splits: a perceptual hash proposes, a second look decides."""
+"""Find pictures that are the same: a perceptual hash proposes, a second look decides."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from kpcli.progress import progress
 from kpcli.types import Pixels
+
+Codes = NDArray[np.uint64]
 
 MAX_DISTANCE = 10
 """Bits of 64 by which the hashes of two encodings of one picture may differ."""
@@ -78,6 +81,31 @@ def across_splits(
     return found
 
 
+def linked_groups(
+    groups: Mapping[Path, str], fingerprints: Mapping[Path, Fingerprint]
+) -> dict[str, str]:
+    """For each group, the first by name of all groups that share a picture with it.
+
+    ``groups`` is picture to group. What two groups share with a third links them too.
+    """
+    leader = {group: group for group in groups.values()}
+
+    def first(group: str) -> str:
+        while leader[group] != group:
+            group = leader[group]
+        return group
+
+    paths = sorted(p for p in groups if p in fingerprints)
+    codes = _codes(paths, fingerprints)
+    for i, j, _ in _near(codes, codes):
+        a, b = first(groups[paths[i]]), first(groups[paths[j]])
+        if i < j and a != b:
+            thumbnails = (fingerprints[paths[k]].thumbnail for k in (i, j))
+            if correlation(*thumbnails) >= MIN_CORRELATION:
+                leader[max(a, b)] = min(a, b)
+    return {group: first(group) for group in leader}
+
+
 def correlation(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     """Best correlation of two thumbnails when one's middle is moved a little over the other.
 
@@ -93,21 +121,13 @@ def correlation(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     )
 
 
-def _codes(paths: Sequence[Path], fingerprints: Mapping[Path, Fingerprint]) -> NDArray[np.uint8]:
-    """Hashes as (N, 8) bytes."""
-    codes = np.array([fingerprints[p].code for p in paths], np.uint64)
-    return codes[:, None].view(np.uint8)
+def _codes(paths: Sequence[Path], fingerprints: Mapping[Path, Fingerprint]) -> Codes:
+    return np.array([fingerprints[p].code for p in paths], np.uint64)
 
 
-def _near(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> list[tuple[int, int, int]]:
+def _near(a: Codes, b: Codes) -> Iterator[tuple[int, int, int]]:
     """(row of a, row of b, bits that differ) of each pair within `MAX_DISTANCE`."""
-    ones = np.array([bin(v).count("1") for v in range(256)], np.uint8)
-    pairs = []
-    for start in range(0, len(a), _CHUNK):
-        part = a[start : start + _CHUNK]
-        bits = np.zeros((len(part), len(b)), np.uint8)
-        for byte in range(8):
-            bits += ones[part[:, byte, None] ^ b[None, :, byte]]
+    for start in progress(range(0, len(a), _CHUNK), "comparing pictures"):
+        bits = np.bitwise_count(a[start : start + _CHUNK, None] ^ b)
         for i, j in np.argwhere(bits <= MAX_DISTANCE):
-            pairs.append((start + int(i), int(j), int(bits[i, j])))
-    return pairs
+            yield start + int(i), int(j), int(bits[i, j])

@@ -39,7 +39,11 @@ def command(
         Path | None, typer.Option(help="Picture to write: a sheet of random faces with points.")
     ] = _DEFAULTS.preview,
 ) -> None:
-    """Read datasets, validate every label, write one normalised CSV."""
+    """Read datasets, validate every label, write one normalised CSV.
+
+    Beside it: NAME.rejects.csv for labels that cannot be used, NAME.duplicates.csv for pictures
+    that stand in two splits, NAME_pictures/ for pictures that a dataset keeps inside its files.
+    """
     from kpcli.workflows.prepare import prepare
 
     options = PrepareOptions(

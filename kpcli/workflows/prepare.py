@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 from kpcli import catalogue
 from kpcli.atomic import check_writable
 from kpcli.dataset_csv import BOXES, write_dataset
-from kpcli.duplicates import Duplicate, across_splits
+from kpcli.duplicates import Duplicate, Fingerprint, across_splits, linked_groups
 from kpcli.errors import InputError, UsageError
 from kpcli.geometry import landmark_box
 from kpcli.options import PrepareOptions
@@ -56,8 +56,9 @@ def prepare(options: PrepareOptions) -> Prepared:
         write_rejects(rejects, rejects_path(options.out))
         _check_rejects(samples, rejects, options)
         samples = [converted(s, options.scheme) for s in samples]
+        samples = _link_groups(samples, seen)
         samples = cut_by_group(samples, options.val, options.seed)
-        duplicates = _find_duplicates(samples, seen)
+        duplicates = _find_duplicates(samples, _fingerprints(seen))
         if options.preview:
             write_preview(samples, options.preview, options.seed)
         samples = [store.final(s) for s in samples]
@@ -186,11 +187,24 @@ def _check_rejects(
         )
 
 
-def _find_duplicates(samples: Sequence[Sample], seen: Seen) -> list[Duplicate]:
+def _fingerprints(seen: Seen) -> dict[Path, Fingerprint]:
+    return {path: found for path, (_, found) in seen.items() if found is not None}
+
+
+def _link_groups(samples: Sequence[Sample], seen: Seen) -> list[Sample]:
+    """Groups of train that hold the same picture become one: no cut may part them."""
+    groups = {s.image: s.group for s in samples if s.split == "train"}
+    linked = linked_groups(groups, _fingerprints(seen))
+    return [replace(s, group=linked[s.group]) if s.split == "train" else s for s in samples]
+
+
+def _find_duplicates(
+    samples: Sequence[Sample], fingerprints: Mapping[Path, Fingerprint]
+) -> list[Duplicate]:
     splits: dict[str, list[Path]] = {}
     for sample in samples:
         splits.setdefault(sample.split, []).append(sample.image)
-    return across_splits(splits, {p: f for p, (_, f) in seen.items() if f is not None})
+    return across_splits(splits, fingerprints)
 
 
 def _common_root(samples: Sequence[Sample]) -> Path:

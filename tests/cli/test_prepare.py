@@ -169,6 +169,22 @@ def test_validation_split_by_group(run: Run, tmp_path: Path) -> None:
     assert val_groups(0) != val_groups(1)
 
 
+def test_copies_of_one_picture_stay_on_one_side(run: Run, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for i in range(24):
+        points = face(68)
+        save(root / f"p{i:02d}x.png", picture(points, i // 3))
+        (root / f"p{i:02d}x.pts").write_text(pts_text(points))
+    for seed in range(3):
+        out = tmp_path / "faces.csv"
+        code, stdout, _ = run(root, "--out", out, "--val", 0.25, "--seed", seed)
+        assert code == 0
+        assert "same in two splits" not in stdout
+        rows = read_dataset(out)
+        assert len({r.group for r in rows}) == 8
+        assert sum(r.split == "val" for r in rows) == 6
+
+
 @pytest.mark.parametrize("val", [-0.1, 0.95, 2, "nan"])
 def test_validation_share_out_of_range(val: float, run: Run, tmp_path: Path) -> None:
     code, _, stderr = run(faces(tmp_path / "d", 1), "--out", tmp_path / "f.csv", "--val", val)

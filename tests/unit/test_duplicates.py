@@ -8,7 +8,7 @@ import pytest
 from dataset_builders import picture
 from PIL import Image
 
-from kpcli.duplicates import MIN_CORRELATION, across_splits, correlation, fingerprint
+from kpcli.duplicates import MIN_CORRELATION, across_splits, correlation, fingerprint, linked_groups
 
 
 def copy_of(pixels: np.ndarray, how: str) -> np.ndarray:
@@ -49,6 +49,15 @@ def test_one_file_in_two_splits_and_files_without_fingerprint() -> None:
     prints = {Path("a"): fingerprint(picture(seed=1))}
     found = across_splits({"val": [Path("a"), Path("b")], "test": [Path("a"), Path("b")]}, prints)
     assert [(d.first, d.second, d.distance) for d in found] == [(Path("a"), Path("a"), 0)]
+
+
+def test_groups_that_share_a_picture_are_linked() -> None:
+    """a-b share picture 1, b-c picture 2, d shares none."""
+    groups = {"a1": 1, "b1": 1, "b2": 2, "c2": 2, "d3": 3, "d4": 4}
+    prints = {Path(name): fingerprint(picture(seed=seed)) for name, seed in groups.items()}
+    linked = linked_groups({p: p.name[0] for p in prints}, prints)
+    assert linked == {"a": "a", "b": "a", "c": "a", "d": "d"}
+    assert linked_groups({Path("x"): "x"}, {}) == {"x": "x"}
 
 
 def test_flat_pictures_are_alike_only_if_equal() -> None:
