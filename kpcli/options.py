@@ -136,6 +136,10 @@ class FrameSelection:
 ALL_FRAMES = FrameSelection()
 
 
+NO_SMOOTHING = "none"
+SMOOTHINGS = (NO_SMOOTHING, "one-euro")
+
+
 @dataclass(frozen=True)
 class AnnotateOptions:
     """Options of ``kpcli annotate``."""
@@ -155,6 +159,10 @@ class AnnotateOptions:
     """Faces below are left out."""
     overlays: bool = True
     formats: tuple[str, ...] = ("csv",)
+    pose: bool = True
+    """Columns yaw, pitch, roll, where the scheme has 68 points."""
+    smooth: str = NO_SMOOTHING
+    """One of `SMOOTHINGS`: columns of points steadied over time, beside the raw ones."""
     frames: FrameSelection = ALL_FRAMES
     resume: bool = False
     overwrite: bool = False

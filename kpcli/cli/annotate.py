@@ -39,6 +39,10 @@ Formats = Annotated[
         "--format", metavar="NAME,...", help="Also write these: csv, pts ...; see README."
     ),
 ]
+Pose = Annotated[bool, typer.Option(help="Columns yaw, pitch, roll, where there are 68 points.")]
+Smooth = Annotated[
+    str, typer.Option(help="none, or one-euro: also columns of points steadied over time.")
+]
 Every = Annotated[int, typer.Option(min=1, help="Of videos, only every Nth frame.")]
 Frames = Annotated[
     str, typer.Option(metavar="A-B", help="Of videos, only these frames (from 1): 10-20, 10-, 7.")
@@ -72,6 +76,8 @@ def folder(
     min_confidence: MinConfidence = _D.min_confidence,
     overlays: Overlays = _D.overlays,
     formats: Formats = ",".join(_D.formats),
+    pose: Pose = _D.pose,
+    smooth: Smooth = _D.smooth,
     every: Every = _D.frames.every,
     frames: Frames = "",
     start: Start = _D.frames.start,
@@ -101,6 +107,8 @@ def file(
     min_confidence: MinConfidence = _D.min_confidence,
     overlays: Overlays = _D.overlays,
     formats: Formats = ",".join(_D.formats),
+    pose: Pose = _D.pose,
+    smooth: Smooth = _D.smooth,
     every: Every = _D.frames.every,
     frames: Frames = "",
     start: Start = _D.frames.start,

@@ -9,12 +9,13 @@ from contextlib import closing
 from pathlib import Path
 
 from kpcli.catalogue import load
+from kpcli.errors import UsageError
 from kpcli.model_bundle import ModelBundle
-from kpcli.options import AnnotateOptions
+from kpcli.options import SMOOTHINGS, AnnotateOptions
 from kpcli.progress import progress
 from kpcli.sources.folder import is_video
 from kpcli.workflows.annotate_engine import run_units
-from kpcli.workflows.annotate_faces import FacePredictor
+from kpcli.workflows.annotate_faces import FacePredictor, extras
 from kpcli.workflows.annotate_formats import outputs, write_formats
 from kpcli.workflows.annotate_ledger import FAILED, MANIFEST, PARTIAL, FileResult, Ledger
 from kpcli.workflows.annotate_plan import Plan, make_plan, settings
@@ -49,7 +50,7 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
     try:
         interrupted, runtime = _work(plan, options, ledger, predictor)
         scheme = card.landmark_scheme
-        results = ledger.finish(header(scheme.n_points), plan.files)
+        results = ledger.finish(header(scheme.n_points, extras(options, card)), plan.files)
         written = write_formats(options.formats, options.out, ledger.staging, scheme, results)
         report = _report(options, plan, results, interrupted, runtime, written)
         write_manifest(options.out / MANIFEST, ledger.staging, results)
@@ -64,6 +65,8 @@ def _check_names(options: AnnotateOptions) -> None:
     load("detector", options.detector.partition(":")[0])
     for name in options.formats:
         load("writer", name)
+    if options.smooth not in SMOOTHINGS:
+        raise UsageError(f"unknown smoothing {options.smooth!r}", expected=", ".join(SMOOTHINGS))
 
 
 def dry_run(options: AnnotateOptions) -> str:

@@ -62,14 +62,14 @@ def cores() -> int:
 
 def make_annotator(
     options: AnnotateOptions, predictor: FacePredictor | None, threads: int = 0
-) -> tuple[FaceAnnotator, FacePredictor]:
+) -> FaceAnnotator:
     """Detector and predictor, ready to work; ``threads`` of the model, 0: as it likes."""
     detector = create_detector(options.detector, options.detect_size)
     if predictor is None:
         from kpcli.predictor import Predictor
 
         predictor = Predictor(ModelBundle.open(options.model), options.runtime, threads)
-    return FaceAnnotator(detector, predictor, options), predictor
+    return FaceAnnotator(detector, predictor, options)
 
 
 class _Overtime(BaseException):
@@ -80,25 +80,19 @@ def run_serial(
     units: Sequence[Unit], job: Job, predictor: FacePredictor | None
 ) -> Iterator[UnitResult]:
     """One unit after the other, here; a file over time is given up, its unit run again."""
-    annotator, predictor = make_annotator(job.options, predictor)
-    scheme = predictor.card.landmark_scheme
+    annotator = make_annotator(job.options, predictor)
     queue = deque(units)
     with _alarm(job.options.timeout) as clock:
         while queue:
             unit = queue.popleft()
             try:
-                result = run_unit(unit, job, annotator, scheme, clock.restart)
+                result = run_unit(unit, job, annotator, clock.restart)
             except _Overtime:
                 queue.appendleft(give_up(unit, clock.file, overtime(job.options.timeout)))
                 continue
             finally:
                 clock.stop()
-            yield replace(result, runtime=runtime_line(predictor))
-
-
-def runtime_line(predictor: FacePredictor) -> str:
-    """Which library runs the model, and on what device."""
-    return str(getattr(predictor, "runtime_line", ""))
+            yield result
 
 
 def give_up(unit: Unit, file: str, reason: str) -> Unit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,10 +14,14 @@ from numpy.typing import NDArray
 
 from kpcli.catalogue import Detector
 from kpcli.geometry import CropTransform
+from kpcli.head_pose import head_pose
 from kpcli.model_bundle import ModelCard
-from kpcli.options import AnnotateOptions
+from kpcli.options import NO_SMOOTHING, AnnotateOptions
+from kpcli.schemes import IBUG68
+from kpcli.smoothing import OneEuro
 from kpcli.tracking import Tracker
 from kpcli.types import FaceBox, Frame, Pixels, Prediction
+from kpcli.writers.landmark_csv import Extra
 
 MAX_FRAMES = 16
 """Frames that are held for one batch."""
@@ -46,6 +51,13 @@ class FacePredictor(Protocol):
         """Landmarks of crops (B, S, S, 3) uint8 RGB."""
 
 
+def extras(options: AnnotateOptions, card: ModelCard) -> tuple[Extra, ...]:
+    """The optional columns of a run; head pose is known of 68-point schemes only."""
+    pose = options.pose and card.landmark_scheme.name == IBUG68.name
+    wanted = {Extra.POSE: pose, Extra.SMOOTH: options.smooth != NO_SMOOTHING}
+    return tuple(extra for extra in Extra if wanted[extra])
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     """A face box of one of the batch's frames, and its crop."""
@@ -57,7 +69,17 @@ class _Found:
 
 
 class FaceAnnotator:
-    """Finds the faces of frames and their landmarks, many frames at a time."""
+    """Finds the faces of frames and their landmarks, many frames at a time.
+
+    Attributes
+    ----------
+    scheme : LandmarkScheme
+        Of the points.
+    extras : tuple of Extra
+        What the faces carry besides.
+    runtime_line : str
+        Which library runs the model, and on what device.
+    """
 
     def __init__(
         self, detector: Detector, predictor: FacePredictor, options: AnnotateOptions
@@ -65,15 +87,23 @@ class FaceAnnotator:
         self._detector = detector
         self._predictor = predictor
         self._options = options
+        self.scheme = predictor.card.landmark_scheme
+        self.extras = extras(options, predictor.card)
+        self.runtime_line = str(getattr(predictor, "runtime_line", ""))
+        self._begin(None)
+
+    def _begin(self, source: Path | None) -> None:
+        """Forget the faces of the last video."""
+        self._tracked = source
         self._tracker = Tracker()
-        self._tracked: Path | None = None
+        self._filters: defaultdict[int, OneEuro] = defaultdict(OneEuro)
 
     def annotate(self, frames: Iterable[Frame]) -> Iterator[Annotated]:
         """Each frame with its faces by id, in the order of the frames; memory is bounded.
 
         Which frames share a batch depends only on the sequence of frames.
         """
-        self._tracker, self._tracked = Tracker(), None
+        self._begin(None)
         for batch in _batches(frames):
             yield from self._annotate(batch)
 
@@ -94,7 +124,8 @@ class FaceAnnotator:
                         )
                     )
         for frame, mine in zip(frames, faces, strict=True):
-            yield frame, self._numbered(frame, self._best(mine))
+            numbered = self._numbered(frame, self._best(mine))
+            yield frame, tuple(self._enriched(frame, face) for face in numbered)
 
     def _find(self, frames: Sequence[Frame]) -> list[_Found]:
         card = self._predictor.card
@@ -116,15 +147,30 @@ class FaceAnnotator:
         order = sorted(range(len(faces)), key=lambda i: (-faces[i].confidence, i))
         return [faces[i] for i in sorted(order[:limit])]
 
-    def _numbered(self, frame: Frame, faces: list[Prediction]) -> tuple[Prediction, ...]:
+    def _numbered(self, frame: Frame, faces: list[Prediction]) -> list[Prediction]:
         """Ids: of a still picture by the detector's order, of a video by its tracks."""
         if not frame.moving:
-            return tuple(replace(face, track=i) for i, face in enumerate(faces))
+            return [replace(face, track=i) for i, face in enumerate(faces)]
         if frame.source != self._tracked:
-            self._tracker, self._tracked = Tracker(), frame.source
+            self._begin(frame.source)
         ids = self._tracker.update([face.face for face in faces], frame.seconds)
         numbered = [replace(f, track=i) for f, i in zip(faces, ids, strict=True)]
-        return tuple(sorted(numbered, key=lambda face: face.track))
+        return sorted(numbered, key=lambda face: face.track)
+
+    def _enriched(self, frame: Frame, face: Prediction) -> Prediction:
+        """The face with what the optional columns need."""
+        if not self.extras:
+            return face
+        extra: dict[str, object] = {}
+        if Extra.POSE in self.extras:
+            height, width = frame.pixels.shape[:2]
+            extra[Extra.POSE.value] = head_pose(face.points, width, height)
+        if Extra.SMOOTH in self.extras:
+            points = face.points
+            if frame.moving:
+                points = self._filters[face.track](points, face.face.side, frame.seconds)
+            extra[Extra.SMOOTH.value] = points
+        return replace(face, extra=extra)
 
 
 def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:

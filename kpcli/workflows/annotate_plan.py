@@ -107,6 +107,8 @@ def settings(options: AnnotateOptions, plan: Plan, bundle: ModelBundle | None) -
         "max_faces": options.max_faces,
         "min_confidence": options.min_confidence,
         "frames": asdict(options.frames),
+        "pose": options.pose,
+        "smooth": options.smooth,
         "overlays": options.overlays,
         "batch_size": options.batch_size,
     }

@@ -10,12 +10,11 @@ import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from kpcli.errors import KpcliError, ModelError
-from kpcli.workflows.annotate_engine import give_up, make_annotator, overtime, runtime_line
+from kpcli.workflows.annotate_engine import give_up, make_annotator, overtime
 from kpcli.workflows.annotate_faces import FacePredictor
 from kpcli.workflows.annotate_unit import Job, Unit, UnitResult, run_unit
 
@@ -170,14 +169,12 @@ def _work(connection: Connection, job: Job, predictor: FacePredictor | None) -> 
 
     cv2.setNumThreads(1)
     try:
-        annotator, predictor = make_annotator(job.options, predictor, threads=1)
-        scheme = predictor.card.landmark_scheme
+        annotator = make_annotator(job.options, predictor, threads=1)
         connection.send(True)
         beat = _Beat(connection)
         while True:
             unit = connection.recv()
-            result = run_unit(unit, job, annotator, scheme, beat)
-            connection.send(replace(result, runtime=runtime_line(predictor)))
+            connection.send(run_unit(unit, job, annotator, beat))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent is gone
     except KpcliError as e:

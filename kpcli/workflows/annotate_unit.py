@@ -14,7 +14,6 @@ from typing import BinaryIO
 
 from kpcli.errors import InputError
 from kpcli.options import ALL_FRAMES, AnnotateOptions
-from kpcli.schemes import LandmarkScheme
 from kpcli.sources import read_frames
 from kpcli.types import Frame, FrameFaces, Prediction
 from kpcli.workflows.annotate_faces import FaceAnnotator
@@ -59,7 +58,7 @@ class UnitResult:
     number: int
     rows: Path
     files: tuple[FileResult, ...]
-    runtime: str = ""
+    runtime: str
 
 
 @dataclass
@@ -87,22 +86,20 @@ class _Note:
         return r
 
 
-def run_unit(
-    unit: Unit, job: Job, annotator: FaceAnnotator, scheme: LandmarkScheme, beat: Beat
-) -> UnitResult:
+def run_unit(unit: Unit, job: Job, annotator: FaceAnnotator, beat: Beat) -> UnitResult:
     """Annotate the files of a unit; what is wrong with one of them ends up in its outcome."""
     begun = time.perf_counter()
     notes = {job.root / f: _Note(FileResult(f, FAILED)) for f in unit.files}
     for name, reason in unit.given_up.items():
         notes[job.root / name].problem = reason
     rows = job.staging / f"rows-{os.getpid()}-{unit.number}.csv"
-    with rows.open("wb") as file, _Recorder(job, scheme, notes, file) as recorder:
+    with rows.open("wb") as file, _Recorder(job, annotator, notes, file) as recorder:
         for frame, faces in annotator.annotate(_frames(notes, job, beat)):
             recorder.record(frame, faces)
     other = time.perf_counter() - begun - sum(note.reading for note in notes.values())
     frames = max(1, sum(note.result.frames for note in notes.values()))
     results = tuple(n.settle(other * n.result.frames / frames) for n in notes.values())
-    return UnitResult(unit.number, rows, results)
+    return UnitResult(unit.number, rows, results, annotator.runtime_line)
 
 
 def _frames(notes: Mapping[Path, _Note], job: Job, beat: Beat) -> Iterator[Frame]:
@@ -143,11 +140,12 @@ class _Recorder:
     """Writes rows and overlays of frames that come file by file."""
 
     def __init__(
-        self, job: Job, scheme: LandmarkScheme, notes: Mapping[Path, _Note], file: BinaryIO
+        self, job: Job, annotator: FaceAnnotator, notes: Mapping[Path, _Note], file: BinaryIO
     ) -> None:
+        scheme = annotator.scheme
         self._notes = notes
         self._file = file
-        self._rows = RowWriter(file, scheme.n_points)
+        self._rows = RowWriter(file, scheme.n_points, annotator.extras)
         self._current: _Note | None = None
         self._overlays: Overlays | None = None
         if job.options.overlays:
