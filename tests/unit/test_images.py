@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 
 from kpcli import images
 from kpcli.errors import InputError
-from kpcli.images import read_image, write_image
+from kpcli.images import open_image, read_image, write_image
 
 RGB = picture(seed=3, size=32)
 
@@ -115,7 +116,7 @@ def test_float_and_wide_gray_span_the_range(tmp_path: Path) -> None:
     assert read_image(tmp_path / "flat.tiff").std() == 0
 
 
-def test_unusable_files_say_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unusable_files_say_what_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     with pytest.raises(InputError, match="no such file"):
         read_image(path)
@@ -134,9 +135,8 @@ def test_unusable_files_say_what_is_wrong(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(InputError, match="damaged"):
         read_image(path)
     path.write_bytes(raw)
-    monkeypatch.setattr(images, "MAX_PIXELS", 1000)
     with pytest.raises(InputError, match="too large") as error:
-        read_image(path)
+        open_image(path, max_pixels=1000)
     assert error.value.actual == "32 x 32"
 
 
@@ -152,7 +152,7 @@ def test_names_that_no_file_can_have(name: str, tmp_path: Path) -> None:
 def test_damaged_bytes_never_raise_anything_else(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images, "MAX_PIXELS", 1_000_000)
+    monkeypatch.setattr(images, "open_image", partial(open_image, max_pixels=1_000_000))
     path = tmp_path / "a"
     Image.fromarray(RGB).save(path, format=kind)
     whole = path.read_bytes()
