@@ -50,10 +50,8 @@ def jitter(found: list[list[FaceBox]], faces: list[Labelled]) -> str:
             away = np.subtract(best.centre, truth.centre) / truth.side
             rows.append((*away, np.log(best.side / truth.side)))
     mean, spread = np.mean(rows, axis=0), np.std(rows, axis=0)
-    return "; ".join(
-        f"{name} {m:+.3f} sd {s:.3f}"
-        for name, m, s in zip(("x", "y", "side"), mean, spread, strict=True)
-    )
+    named = zip(("x", "y", "side"), mean, spread, strict=True)
+    return "; ".join(f"{name} {m:+.3f} sd {s:.3f}" for name, m, s in named)
 
 
 def main(shared: Path, bundle: str) -> None:
