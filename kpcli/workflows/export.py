@@ -90,7 +90,9 @@ def _calibration(options: ExportOptions, card: ModelCard) -> Sequence[Any]:
         return ()
     samples = read_dataset(options.calibrate, root=options.root)
     samples = [s for s in samples if s.split == "train"] or samples
-    chosen = np.linspace(0, len(samples) - 1, min(CALIBRATE[card.task], len(samples))).astype(int)
+    chosen = np.linspace(
+        0, len(samples) - 1, min(CALIBRATE.get(card.task, 0), len(samples))
+    ).astype(int)
     calibration = calibration_input([samples[i] for i in chosen], card)
     if not calibration:
         raise InputError(

@@ -45,8 +45,10 @@ def model_input(card: ModelCard, crops: Pixels) -> Pixels:
 
 
 def face_crops(samples: Iterable[Sample], card: ModelCard) -> Iterator[Crop]:
-    """Each labelled face as the model sees it; faces whose picture cannot be read are left out."""
+    """Each labelled face as the model sees it; faces without a label or a picture are left out."""
     for sample in samples:
+        if np.isnan(sample.points).any(axis=1).all():
+            continue  # nothing is labelled
         box = label_box(sample, card)
         if box is None or not box.side > 0:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from PIL import Image
 from tiny import SHAPE, SIZE, tiny_card, write_faces
 
 from kpcli.boxes import cell_grid, encode
-from kpcli.dataset_csv import write_dataset
+from kpcli.dataset_csv import read_dataset, write_dataset
 from kpcli.errors import InputError, ModelError, UsageError
+from kpcli.exporters import drop_twins
 from kpcli.model_bundle import ModelBundle, write_card
 from kpcli.options import ExportOptions
 from kpcli.runtimes import keras_runtime
@@ -186,6 +188,28 @@ def test_bad_options_and_data(
     write_card(tiny_card(scheme={"name": "points5", "point_names": list("abcde")}), bundle.path)
     with pytest.raises(UsageError, match="gives points5 points"):
         run(monkeypatch, bundle, Points(), csv=csv)
+
+
+def test_faces_without_a_label_or_a_picture_are_left_out(
+    bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    csv = write_faces(tmp_path, ("val", "val", "val"))
+    (tmp_path / "face_0.png").write_bytes(b"")
+    samples = read_dataset(csv)
+    samples[1] = replace(samples[1], points=np.full_like(samples[1].points, np.nan))
+    write_dataset(samples, csv, tmp_path)
+    run(monkeypatch, bundle, Points(0.01), csv=csv)
+    assert checks(bundle)["compared_on"] == "1 faces of faces.csv, val"
+
+
+def test_new_weights_drop_the_twins_of_old_ones(tmp_path: Path) -> None:
+    for name in ("model.onnx", "model.tflite", "model.keras", "card.json"):
+        (tmp_path / name).touch()
+    for name in ("openvino", "saved_model"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "inside").touch()
+    drop_twins(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["card.json", "model.keras"]
 
 
 def test_a_detector_is_judged_by_its_average_precision(
