@@ -175,7 +175,15 @@ ARCHITECTURES: Mapping[str, Entry] = {
 
 WRITERS: Mapping[str, Entry] = {
     "csv": Entry("kpcli.writers.landmark_csv", "landmarks.csv, a row a face a frame"),
+    "json": Entry("kpcli.writers.json_frames", "landmarks.json, a line a frame"),
+    "parquet": Entry("kpcli.writers.parquet", "landmarks.parquet, the CSV's columns typed"),
     "pts": Entry("kpcli.writers.pts", "iBUG .pts, one file a face"),
+    "coco": Entry("kpcli.writers.coco", "COCO keypoints JSON"),
+    "openface": Entry("kpcli.writers.openface", "OpenFace 2.2's CSV, one a file"),
+    "pyfeat": Entry("kpcli.writers.pyfeat", "py-feat's Fex table"),
+    "dlc": Entry("kpcli.writers.dlc", "DeepLabCut's CSV, one a file and face"),
+    "cvat": Entry("kpcli.writers.cvat", "zips for CVAT's COCO Keypoints import"),
+    "labelstudio": Entry("kpcli.writers.labelstudio", "Label Studio tasks with predictions"),
 }
 
 RUNTIMES: Mapping[str, Entry] = {

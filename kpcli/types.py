@@ -140,7 +140,7 @@ class FrameFaces:
     """All faces found in one frame: what writers write.
 
     ``file`` is the source's name relative to the annotated folder (posix); ``width`` and
-    ``height`` are the upright frame's, in pixels.
+    ``height`` are the upright frame's, in pixels; ``moving`` is `Frame`'s.
     """
 
     file: str
@@ -149,3 +149,4 @@ class FrameFaces:
     width: int
     height: int
     faces: tuple[Prediction, ...]
+    moving: bool = False

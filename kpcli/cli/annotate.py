@@ -36,7 +36,7 @@ Overlays = Annotated[bool, typer.Option(help="Write pictures and videos with the
 Formats = Annotated[
     str,
     typer.Option(
-        "--format", metavar="NAME,...", help="Also write these: csv, pts ...; see README."
+        "--format", metavar="NAME,...", help="Also write these: pts, json, coco ...; see README."
     ),
 ]
 Pose = Annotated[bool, typer.Option(help="Columns yaw, pitch, roll, where there are 68 points.")]

@@ -16,7 +16,7 @@ from kpcli.progress import progress
 from kpcli.sources.folder import is_video
 from kpcli.workflows.annotate_engine import run_units
 from kpcli.workflows.annotate_faces import FacePredictor, extras
-from kpcli.workflows.annotate_formats import outputs, write_formats
+from kpcli.workflows.annotate_formats import check_formats, outputs, write_formats
 from kpcli.workflows.annotate_ledger import FAILED, MANIFEST, PARTIAL, FileResult, Ledger
 from kpcli.workflows.annotate_plan import Plan, make_plan, settings
 from kpcli.workflows.annotate_report import Report, many, write_manifest, write_run
@@ -63,8 +63,7 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
 def _check_names(options: AnnotateOptions) -> None:
     """A wrong name fails before all else."""
     load("detector", options.detector.partition(":")[0])
-    for name in options.formats:
-        load("writer", name)
+    check_formats(options.formats)
     if options.smooth not in SMOOTHINGS:
         raise UsageError(f"unknown smoothing {options.smooth!r}", expected=", ".join(SMOOTHINGS))
 

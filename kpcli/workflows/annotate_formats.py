@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from kpcli.atomic import remove
 from kpcli.catalogue import WRITERS, load
-from kpcli.errors import InputError
+from kpcli.errors import InputError, ModelError
 from kpcli.schemes import LandmarkScheme
 from kpcli.workflows.annotate_ledger import FileResult
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
@@ -16,6 +17,25 @@ from kpcli.writers.landmark_csv import read_frames
 
 CSV = "csv"
 """Always written: all other formats, --resume and merge are made from it."""
+
+
+def check_formats(names: Sequence[str]) -> None:
+    """See, before the work, whether these formats can be written.
+
+    Raises
+    ------
+    UsageError
+        If there is no such format.
+    ModelError
+        If the package that one needs is not installed.
+    """
+    for name in names:
+        package = getattr(load("writer", name), "PACKAGE", "")
+        if package and find_spec(package) is None:
+            raise ModelError(
+                f"the format {name!r} needs {package}, which is not installed",
+                next_step=f"pip install {package}",
+            )
 
 
 def write_formats(
@@ -37,17 +57,21 @@ def write_formats(
     others = [name for name in dict.fromkeys(names) if name != CSV]
     if not others:
         return []
-    sizes = {r.file: (r.width, r.height) for r in results}
-    return [_write(name, out, staging, scheme, sizes) for name in others]
+    known = {r.file: (r.width, r.height, r.moving) for r in results}
+    return [_write(name, out, staging, scheme, known.__getitem__) for name in others]
 
 
 def _write(
-    name: str, out: Path, staging: Path, scheme: LandmarkScheme, sizes: dict[str, tuple[int, int]]
+    name: str,
+    out: Path,
+    staging: Path,
+    scheme: LandmarkScheme,
+    describe: Callable[[str], tuple[int, int, bool]],
 ) -> Path:
     module = load("writer", name)
     try:
         with module.create(staging, scheme) as writer:
-            for frame in read_frames(out / LANDMARKS, sizes.__getitem__):
+            for frame in read_frames(out / LANDMARKS, describe):
                 writer.write(frame)
         remove(out / module.OUTPUT)
         os.replace(staging / module.OUTPUT, out / module.OUTPUT)

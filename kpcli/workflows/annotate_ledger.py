@@ -41,6 +41,7 @@ class FileResult:
     seconds: float = 0.0
     width: int = 0
     height: int = 0
+    moving: bool = False
     size: int = -1
     mtime_ns: int = 0
     start: int = 0

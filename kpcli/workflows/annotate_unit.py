@@ -161,8 +161,11 @@ class _Recorder:
         if note is not self._current:
             self._end_file()
             self._current = note
-            result.start, result.width, result.height = self._file.tell(), width, height
-        self._rows.write(FrameFaces(result.file, frame.index, frame.seconds, width, height, faces))
+            result.start, result.moving = self._file.tell(), frame.moving
+            result.width, result.height = width, height
+        self._rows.write(
+            FrameFaces(result.file, frame.index, frame.seconds, width, height, faces, frame.moving)
+        )
         result.end = self._file.tell()
         result.frames += 1
         note.tracks.update(face.track for face in faces)

@@ -117,15 +117,15 @@ def create(out: Path, scheme: LandmarkScheme) -> AbstractContextManager[RowWrite
 
 
 def read_frames(
-    path: Path, sizes: Callable[[str], tuple[int, int]] = lambda _: (0, 0)
+    path: Path, describe: Callable[[str], tuple[int, int, bool]] = lambda _: (0, 0, False)
 ) -> Iterator[FrameFaces]:
     """The frames of a landmarks.csv, in its order.
 
     Parameters
     ----------
     path : Path
-    sizes : callable
-        Gives (width, height) of a file's frames, which the CSV does not hold.
+    describe : callable
+        Gives (width, height, moving) of a file's frames, which the CSV does not hold.
 
     Raises
     ------
@@ -147,7 +147,8 @@ def read_frames(
                 faces = tuple(
                     _face(r, index, n, extras) for r in group if r[index["success"]] == "1"
                 )
-                yield FrameFaces(name, int(number), seconds, *sizes(name), faces)
+                width, height, moving = describe(name)
+                yield FrameFaces(name, int(number), seconds, width, height, faces, moving)
     except FileNotFoundError as e:
         raise InputError(f"{path}: there is no such file") from e
     except (UnicodeDecodeError, csv.Error, ValueError) as e:

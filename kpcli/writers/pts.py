@@ -33,9 +33,8 @@ class PtsFolder:
     def write(self, frame: FrameFaces) -> None:
         """Write the frame's faces."""
         for face in frame.faces:
-            write_pts(
-                self._folder / f"{frame.file}_{frame.index:06d}_{face.track}.pts", face.points
-            )
+            number = f"{frame.index:06d}_{face.track}" if frame.moving else f"{face.track}"
+            write_pts(self._folder / f"{frame.file}_{number}.pts", face.points)
 
 
 def create(out: Path, scheme: LandmarkScheme) -> AbstractContextManager[PtsFolder]:

@@ -28,7 +28,9 @@ def frames(scheme: LandmarkScheme) -> list[FrameFaces]:
         ("ü, v.mp4", 3, 0.08, (0, 1)),
     ]
     return [
-        FrameFaces(f, i, s, 320, 240, tuple(face(scheme, f, i, s, t) for t in tracks))
+        FrameFaces(
+            f, i, s, 320, 240, tuple(face(scheme, f, i, s, t) for t in tracks), f.endswith("mp4")
+        )
         for f, i, s, tracks in plan
     ]
 

@@ -15,6 +15,7 @@ from fakes import FakePredictor
 from media import drain, picture, turn_clockwise, write_animation, write_picture, write_video
 from PIL import Image
 
+from kpcli.catalogue import WRITERS
 from kpcli.errors import InputError
 from kpcli.images import read_image
 from kpcli.options import AnnotateOptions, FrameSelection
@@ -372,3 +373,41 @@ def test_faces_of_several_pictures_share_a_batch(tmp_path: Path) -> None:
     options = AnnotateOptions((tmp_path / "in",), tmp_path / "out", detector="whole_image")
     annotate(options, predictor)
     assert predictor.batches == [16, 4]
+
+
+def test_every_format_of_one_run(tmp_path: Path) -> None:
+    write_picture(tmp_path / "in" / "a" / "p.png", picture(60, 50))
+    write_video(tmp_path / "in" / "v.mp4", 4)
+    names = tuple(WRITERS)
+    report = run(tmp_path / "in", tmp_path / "out", formats=names, smooth="one-euro")
+    assert len(report.written) == len(names) - 1
+    assert all(path.exists() for path in report.written)
+    values = json.loads((tmp_path / "out" / "coco.json").read_text())
+    assert [(i["file_name"], i["width"], i["height"]) for i in values["images"]][:2] == [
+        ("a/p.png", 60, 50), ("v.mp4/000001.jpg", 64, 48),
+    ]  # fmt: skip
+    table = rows(tmp_path / "out")
+    face = json.loads((tmp_path / "out" / "landmarks.json").read_text())["frames"][2]["faces"][0]
+    assert face["points"][7] == [table.loc[2, "x_7"], table.loc[2, "y_7"]]
+    assert face["smooth"][7] == [table.loc[2, "smooth_x_7"], table.loc[2, "smooth_y_7"]]
+    assert face["pose"]["yaw"] == table.loc[2, "yaw"]
+    assert not list((tmp_path / "out").glob(".*.*"))
+
+
+def test_a_format_can_be_added_later(tmp_path: Path) -> None:
+    write_picture(tmp_path / "in" / "p.png")
+    run(tmp_path / "in", tmp_path / "out")
+    run(tmp_path / "in", tmp_path / "out", formats=("coco",), resume=True)
+    assert (tmp_path / "out" / "coco.json").is_file()
+
+
+def test_optional_columns(tmp_path: Path) -> None:
+    write_video(tmp_path / "in" / "v.mp4", 4)
+    run(tmp_path / "in", tmp_path / "plain", pose=False)
+    run(tmp_path / "in", tmp_path / "rich", smooth="one-euro")
+    plain, rich = rows(tmp_path / "plain"), rows(tmp_path / "rich")
+    assert list(plain.columns) == list(rich.columns)[: len(plain.columns)]
+    assert list(rich.columns)[len(plain.columns) :][:4] == ["yaw", "pitch", "roll", "smooth_x_0"]
+    pd.testing.assert_frame_equal(plain, rich[plain.columns])
+    assert rich.loc[0, "smooth_x_5"] == rich.loc[0, "x_5"], "the first frame has no past"
+    assert (rich["smooth_x_5"] != rich["x_5"]).any()
