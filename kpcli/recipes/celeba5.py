@@ -1,7 +1,9 @@
-"""CelebA's 5 points, from the embedded default model::
+"""CelebA's 5 points, from the embedded default model.
 
-kpcli prepare DATA/celeba --out celeba.csv
-kpcli train celeba.csv --recipe celeba5 --out runs/celeba5
+The commands::
+
+    kpcli prepare DATA/celeba --out celeba.csv
+    kpcli train celeba.csv --recipe celeba5 --out runs/celeba5
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""WFLW's 98 points, from the embedded default model::
+"""WFLW's 98 points, from the embedded default model.
 
-kpcli prepare DATA/wflw --val 0.1 --seed 0 --out wflw.csv
-kpcli train wflw.csv --recipe wflw98 --out runs/wflw98
+The commands::
+
+    kpcli prepare DATA/wflw --val 0.1 --seed 0 --out wflw.csv
+    kpcli train wflw.csv --recipe wflw98 --out runs/wflw98
 """
 
 from __future__ import annotations

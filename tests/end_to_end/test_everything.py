@@ -80,10 +80,10 @@ def test_everything(kpcli, sample_images, tmp_path) -> None:
     assert metrics["faces"] == splits.count("test")
     assert metrics["nme_mean"] > 0
 
-    # The labels are the default model's own points, so it must score nearly zero on them.
+    # The labels are the default model's own points (from other boxes): it must fit them well.
     kpcli("eval", prepared, "--split", "test", "--out", tmp_path / "own")
     own = json.loads((tmp_path / "own" / "metrics.json").read_text())
-    assert own["nme_mean"] < 1.5 < metrics["nme_mean"]
+    assert own["nme_mean"] < 4 < metrics["nme_mean"]
 
     kpcli("export", run / "model", "--to", "onnx")
     picture = next((tmp_path / "data" / "helen" / "testset").glob("*.jpg"))
