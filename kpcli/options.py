@@ -164,6 +164,8 @@ class AnnotateOptions:
     smooth: str = NO_SMOOTHING
     """One of `SMOOTHINGS`: columns of points steadied over time, beside the raw ones."""
     frames: FrameSelection = ALL_FRAMES
+    shard: tuple[int, int] = (1, 1)
+    """(i, n): of n parts of all files, chosen by name, only the ith, from 1."""
     resume: bool = False
     overwrite: bool = False
     dry_run: bool = False
@@ -217,3 +219,14 @@ class BenchOptions:
     """CPU threads of the model; 0: as many as the library likes."""
     repeats: int = 5
     json: Path | None = None
+
+
+@dataclass(frozen=True)
+class MergeOptions:
+    """Options of ``kpcli merge``."""
+
+    shards: tuple[Path, ...]
+    """Output folders of ``kpcli annotate --shard i/n``, all n of them."""
+    out: Path
+    formats: tuple[str, ...] = ("csv",)
+    overwrite: bool = False

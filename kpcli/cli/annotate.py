@@ -49,6 +49,9 @@ Frames = Annotated[
 ]
 Start = Annotated[float | None, typer.Option(help="Of videos, from this second on.")]
 End = Annotated[float | None, typer.Option(help="Of videos, up to this second.")]
+Shard = Annotated[
+    str, typer.Option(metavar="I/N", help="Only the Ith of N parts of the files; see kpcli merge.")
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Finish what an earlier run left.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run's results.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what would be done.")]
@@ -82,6 +85,7 @@ def folder(
     frames: Frames = "",
     start: Start = _D.frames.start,
     end: End = _D.frames.end,
+    shard: Shard = "1/1",
     resume: Resume = _D.resume,
     overwrite: Overwrite = _D.overwrite,
     dry_run: DryRun = _D.dry_run,
@@ -113,6 +117,7 @@ def file(
     frames: Frames = "",
     start: Start = _D.frames.start,
     end: End = _D.frames.end,
+    shard: Shard = "1/1",
     resume: Resume = _D.resume,
     overwrite: Overwrite = _D.overwrite,
     dry_run: DryRun = _D.dry_run,
@@ -130,8 +135,8 @@ def _run(context: typer.Context, **own: Any) -> None:
     values = dict(context.params)
     shared = {f.name: values[f.name] for f in fields(AnnotateOptions) if f.name in values}
     selection = _selection(values["every"], values["frames"], values["start"], values["end"])
-    formats = tuple(name.strip() for name in values["formats"].split(",") if name.strip())
-    options = AnnotateOptions(**{**shared, **own, "frames": selection, "formats": formats})
+    own |= {"frames": selection, "formats": names(values["formats"])}
+    options = AnnotateOptions(**{**shared, **own, "shard": _shard(values["shard"])})
     from kpcli.workflows.annotate import annotate, dry_run
 
     if options.dry_run:
@@ -147,6 +152,18 @@ def _selection(every: int, frames: str, start: float | None, end: float | None) 
     if start is not None and end is not None and end < start:
         raise UsageError("--end lies before --start", actual=f"--start {start} --end {end}")
     return FrameSelection(every, first, last, start, end)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The names of a list that commas separate."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _shard(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+    if match and 1 <= int(match[1]) <= int(match[2]):
+        return int(match[1]), int(match[2])
+    raise UsageError("--shard takes a part and their number", expected="1/4", actual=repr(text))
 
 
 def _range(text: str) -> tuple[int, int | None]:

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from kpcli import __version__
-from kpcli.cli import annotate, bench, evaluate, export, info, inspect, prepare, train
+from kpcli.cli import annotate, bench, evaluate, export, info, inspect, merge, prepare, train
 from kpcli.errors import EXIT_INTERRUPTED, KpcliError
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app.command("info")(info.command)
 app.command("inspect")(inspect.command)
 app.command("bench")(bench.command)
 app.add_typer(annotate.app, name="annotate")
+app.command("merge")(merge.command)
 
 
 def main() -> None:

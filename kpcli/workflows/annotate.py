@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -17,9 +16,9 @@ from kpcli.sources.folder import is_video
 from kpcli.workflows.annotate_engine import run_units
 from kpcli.workflows.annotate_faces import FacePredictor, extras
 from kpcli.workflows.annotate_formats import check_formats, outputs, write_formats
-from kpcli.workflows.annotate_ledger import FAILED, MANIFEST, PARTIAL, FileResult, Ledger
+from kpcli.workflows.annotate_ledger import MANIFEST, Ledger
 from kpcli.workflows.annotate_plan import Plan, make_plan, settings
-from kpcli.workflows.annotate_report import Report, many, write_manifest, write_run
+from kpcli.workflows.annotate_report import Report, make_report, many, write_manifest, write_run
 from kpcli.workflows.annotate_unit import Job, Unit
 from kpcli.writers.landmark_csv import header
 
@@ -45,16 +44,25 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
     bundle = None if predictor else ModelBundle.open(options.model)
     card = predictor.card if predictor else ModelBundle.open(options.model).card
     ledger = Ledger(options.out, outputs())
-    now = settings(options, plan, bundle)
+    now = settings(options, plan, card, bundle)
     ledger.open(now, resume=options.resume, overwrite=options.overwrite)
     try:
         interrupted, runtime = _work(plan, options, ledger, predictor)
         scheme = card.landmark_scheme
         results = ledger.finish(header(scheme.n_points, extras(options, card)), plan.files)
         written = write_formats(options.formats, options.out, ledger.staging, scheme, results)
-        report = _report(options, plan, results, interrupted, runtime, written)
+        report = make_report(
+            options.out,
+            results,
+            planned=len(plan.files),
+            ignored=plan.ignored,
+            written=written,
+            overlays=options.overlays,
+            interrupted=interrupted,
+            runtime=runtime,
+        )
         write_manifest(options.out / MANIFEST, ledger.staging, results)
-        write_run(options, card, report, ledger.staging, started)
+        write_run(options, card.name, scheme.name, report, ledger.staging, started)
         return report
     finally:
         ledger.close()
@@ -75,7 +83,9 @@ def dry_run(options: AnnotateOptions) -> str:
     bundle = ModelBundle.open(options.model)
     ledger = Ledger(options.out)
     ledger.check(
-        settings(options, plan, bundle), resume=options.resume, overwrite=options.overwrite
+        settings(options, plan, bundle.card, bundle),
+        resume=options.resume,
+        overwrite=options.overwrite,
     )
     finished = set() if options.overwrite else _finished(ledger, plan)
     lines = [f"{'finished' if file in finished else 'annotate'}  {file}" for file in plan.files]
@@ -122,26 +132,3 @@ def _commits(
         for result in run_units(units, job, predictor):
             ledger.commit(result.rows, result.files)
             yield from (result.runtime for _ in result.files)
-
-
-def _report(
-    options: AnnotateOptions,
-    plan: Plan,
-    results: Sequence[FileResult],
-    interrupted: bool,
-    runtime: str,
-    written: Sequence[Path],
-) -> Report:
-    return Report(
-        out=options.out,
-        overlays=options.overlays,
-        planned=len(plan.files),
-        counts=Counter(r.status for r in results),
-        faces=sum(r.faces for r in results),
-        frames=sum(r.frames for r in results),
-        ignored=plan.ignored,
-        problems=[r for r in results if r.status in (FAILED, PARTIAL)],
-        interrupted=interrupted,
-        runtime=runtime,
-        written=written,
-    )

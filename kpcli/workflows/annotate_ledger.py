@@ -88,7 +88,7 @@ class Ledger:
         try:
             self._parts.mkdir(parents=True, exist_ok=True)
             self._take_lock()
-            if overwrite or self._settings() is None:
+            if overwrite or self.settings() is None:
                 self._clear(results=overwrite)
             shutil.rmtree(self.staging, ignore_errors=True)
             self.staging.mkdir()
@@ -120,7 +120,7 @@ class Ledger:
                 actual=", ".join(held),
                 next_step="--resume to finish them, --overwrite to start anew, or another --out",
             )
-        before, now = self._settings(), json.loads(json.dumps(settings))
+        before, now = self.settings(), json.loads(json.dumps(settings))
         other = sorted(k for k in {*(before or now), *now} if (before or now).get(k) != now.get(k))
         if other and before:
             raise InputError(
@@ -150,7 +150,7 @@ class Ledger:
                 next_step="wait for it, or choose another --out",
             ) from e
 
-    def _settings(self) -> dict[str, Any] | None:
+    def settings(self) -> dict[str, Any] | None:
         """What the results there were made with; without it, they cannot be trusted."""
         try:
             values: dict[str, Any] = json.loads(

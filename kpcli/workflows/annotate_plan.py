@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kpcli import __version__
 from kpcli.errors import InputError, UsageError
-from kpcli.model_bundle import ModelBundle
+from kpcli.model_bundle import ModelBundle, ModelCard
 from kpcli.options import AnnotateOptions
 from kpcli.sources.folder import PICTURES, VIDEOS, is_video, list_media
 from kpcli.workflows.annotate_ledger import OVERLAYS
@@ -51,9 +52,17 @@ def make_plan(options: AnnotateOptions) -> Plan:
     InputError
         If a folder or file is missing, or there is nothing to annotate.
     """
-    if options.folder:
-        return _folder_plan(options, options.inputs[0])
-    return _files_plan(options.inputs)
+    plan = (
+        _folder_plan(options, options.inputs[0]) if options.folder else _files_plan(options.inputs)
+    )
+    number, count = options.shard
+    files = tuple(f for f in plan.files if count == 1 or shard_of(f, count) == number)
+    return replace(plan, files=files)
+
+
+def shard_of(file: str, count: int) -> int:
+    """Which of ``count`` shards, from 1, a file belongs to: by its name alone."""
+    return zlib.crc32(file.encode("utf-8", "surrogateescape")) % count + 1
 
 
 def _folder_plan(options: AnnotateOptions, folder: Path) -> Plan:
@@ -90,7 +99,9 @@ def _endings(endings: Collection[str]) -> str:
     return " ".join(sorted(endings))
 
 
-def settings(options: AnnotateOptions, plan: Plan, bundle: ModelBundle | None) -> Mapping[str, Any]:
+def settings(
+    options: AnnotateOptions, plan: Plan, card: ModelCard, bundle: ModelBundle | None
+) -> Mapping[str, Any]:
     """All that determines the rows of a file: --resume goes on only where it is the same."""
     _, _, argument = options.detector.partition(":")
     return {
@@ -111,6 +122,8 @@ def settings(options: AnnotateOptions, plan: Plan, bundle: ModelBundle | None) -
         "smooth": options.smooth,
         "overlays": options.overlays,
         "batch_size": options.batch_size,
+        "shard": list(options.shard),
+        "scheme": card.scheme,
     }
 
 

@@ -15,8 +15,7 @@ from typing import Any
 from kpcli import __version__
 from kpcli.atomic import staged_path
 from kpcli.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED
-from kpcli.model_bundle import ModelCard
-from kpcli.options import AnnotateOptions
+from kpcli.options import AnnotateOptions, MergeOptions
 from kpcli.workflows.annotate_ledger import (
     DONE,
     FAILED,
@@ -93,6 +92,33 @@ def many(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
+def make_report(
+    out: Path,
+    results: Sequence[FileResult],
+    *,
+    planned: int,
+    ignored: Counter[str],
+    written: Sequence[Path],
+    overlays: bool,
+    interrupted: bool = False,
+    runtime: str = "",
+) -> Report:
+    """Count the outcomes of the files."""
+    return Report(
+        out=out,
+        overlays=overlays,
+        planned=planned,
+        counts=Counter(r.status for r in results),
+        faces=sum(r.faces for r in results),
+        frames=sum(r.frames for r in results),
+        ignored=ignored,
+        problems=[r for r in results if r.status in (FAILED, PARTIAL)],
+        interrupted=interrupted,
+        runtime=runtime,
+        written=written,
+    )
+
+
 def write_manifest(path: Path, staging: Path, results: Iterable[FileResult]) -> None:
     """manifest.csv: what became of each file."""
     with (
@@ -106,16 +132,21 @@ def write_manifest(path: Path, staging: Path, results: Iterable[FileResult]) -> 
 
 
 def write_run(
-    options: AnnotateOptions, card: ModelCard, report: Report, staging: Path, started: float
+    options: AnnotateOptions | MergeOptions,
+    model: str,
+    scheme: str,
+    report: Report,
+    staging: Path,
+    started: float,
 ) -> None:
     """run.json: everything needed to know later how the results came about."""
     values: dict[str, Any] = {
         "options": asdict(options),
         "versions": _versions(),
         "platform": platform.platform(),
-        "model": card.name,
+        "model": model,
         "runtime": report.runtime,
-        "scheme": card.landmark_scheme.name,
+        "scheme": scheme,
         "files": dict(report.counts),
         "faces": report.faces,
         "frames": report.frames,
@@ -128,6 +159,15 @@ def write_run(
     with staged_path(options.out / RUN, staging) as temporary:
         text = json.dumps(values, indent=1, default=str, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+
+
+def read_run(folder: Path) -> dict[str, Any] | None:
+    """What `write_run` wrote; None if there is none that can be read."""
+    try:
+        values: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        return values
+    except (OSError, ValueError):
+        return None
 
 
 def _versions() -> dict[str, str]:

@@ -117,6 +117,25 @@ def test_ctrl_c_then_resume(
     assert run("folder", source, "--out", "out", "--overwrite")[0] == 0
 
 
+def test_shards_and_merge(
+    run: Run,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for i in (1, 2):
+        assert run("folder", source, "--out", f"s{i}", "--shard", f"{i}/2")[0] == 0
+    words = ["kpcli", "merge", "s1", "s2", "--out", "out", "--format", "csv,json"]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as end:
+        app.main()
+    assert not end.value.code
+    assert "3 files, 10 frames, 3 faces" in capsys.readouterr().out
+    assert len(rows(tmp_path / "out")) == 10
+    assert (tmp_path / "out" / "landmarks.json").is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -135,6 +154,8 @@ def test_ctrl_c_then_resume(
         (["folder", "in", "--frames", "9-5"], 2, "10-20, 10- or 7"),
         (["folder", "in", "--frames", "x"], 2, "10-20, 10- or 7"),
         (["folder", "in", "--start", "3", "--end", "2"], 2, "--end lies before --start"),
+        (["folder", "in", "--shard", "3/2"], 2, "1/4"),
+        (["folder", "in", "--smooth", "much"], 2, "one-euro"),
         (["folder", "in", "--min-confidence", "2"], 2, "--min-confidence"),
         (["folder", "in", "--every", "0"], 2, "--every"),
         (["folder"], 2, "Missing argument"),
