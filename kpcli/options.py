@@ -151,12 +151,12 @@ class AnnotateOptions:
     recursive: bool = True
     model: str = "default"
     runtime: str = "auto"
-    detector: str = "haar"
+    detector: str = "builtin"
     detect_size: int = DETECT_SIZE
     max_faces: int = 0
     """Of a frame, the best so many faces; 0: all."""
-    min_confidence: float = 0.0
-    """Faces below are left out."""
+    min_confidence: float = 0.25
+    """Faces below are left out: most of them are none."""
     overlays: bool = True
     formats: tuple[str, ...] = ("csv",)
     pose: bool = True

@@ -23,7 +23,7 @@ Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Model = Annotated[str, typer.Option(help="A bundle folder, or an embedded model's name.")]
 Runtime = Annotated[str, typer.Option(help="Library that runs the model; auto: the fastest.")]
 DetectorSpec = Annotated[
-    str, typer.Option(help="How faces are found: haar[:FILE], whole_image, boxes_file:CSV ...")
+    str, typer.Option(help="How faces are found: builtin, haar[:FILE], boxes_file:CSV ...")
 ]
 DetectSize = Annotated[
     int, typer.Option(min=64, help="Long side, pixels, at which faces are looked for.")
