@@ -153,6 +153,8 @@ class AnnotateOptions:
     runtime: str = "auto"
     detector: str = "builtin"
     detect_size: int = DETECT_SIZE
+    detect_every: int = 1
+    """In videos the detector looks at every such frame, and landmarks lead on between."""
     max_faces: int = 0
     """Of a frame, the best so many faces; 0: all."""
     min_confidence: float = 0.25

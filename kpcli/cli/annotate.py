@@ -28,6 +28,9 @@ DetectorSpec = Annotated[
 DetectSize = Annotated[
     int, typer.Option(min=64, help="Long side, pixels, at which faces are looked for.")
 ]
+DetectEvery = Annotated[
+    int, typer.Option(min=1, help="In videos, detect every Nth frame; follow faces between.")
+]
 MaxFaces = Annotated[int, typer.Option(min=0, help="At most so many faces a frame; 0: all.")]
 MinConfidence = Annotated[
     float, typer.Option(min=0, max=1, help="Leave out faces of a lower confidence.")
@@ -75,6 +78,7 @@ def folder(
     runtime: Runtime = _D.runtime,
     detector: DetectorSpec = _D.detector,
     detect_size: DetectSize = _D.detect_size,
+    detect_every: DetectEvery = _D.detect_every,
     max_faces: MaxFaces = _D.max_faces,
     min_confidence: MinConfidence = _D.min_confidence,
     overlays: Overlays = _D.overlays,
@@ -107,6 +111,7 @@ def file(
     runtime: Runtime = _D.runtime,
     detector: DetectorSpec = _D.detector,
     detect_size: DetectSize = _D.detect_size,
+    detect_every: DetectEvery = _D.detect_every,
     max_faces: MaxFaces = _D.max_faces,
     min_confidence: MinConfidence = _D.min_confidence,
     overlays: Overlays = _D.overlays,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from kpcli.boxes import Array, Letterbox, cell_grid, decode, face_boxes, suppress
+from kpcli.boxes import Array, Letterbox, areas, cell_grid, decode, face_boxes, suppress
 from kpcli.catalogue import Runtime
 from kpcli.errors import ModelError
 from kpcli.model_bundle import DETECTION, ModelBundle, ModelCard
@@ -23,6 +25,10 @@ NMS_IOU = 0.45
 LARGEST_ZOOM = 4.0
 """Small pictures are enlarged so much at most."""
 BATCH = 8
+LARGE = 0.25
+"""Faces of a larger share of the picture's long side are looked for in a smaller picture,"""
+COARSE = 0.35
+"""of this share of the working size: there, the network sees them whole."""
 
 
 class FaceDetector:
@@ -66,11 +72,21 @@ class FaceDetector:
 
         ``output`` is ``landmark_box``, or ``box`` for boxes as WIDER FACE has them.
         """
-        fitted = [self._fit(image) for image in images]
+        fine, coarse = self._search(images, output, 1.0), self._search(images, output, COARSE)
+        merged = []
+        for image, near, far in zip(images, fine, coarse, strict=True):
+            large = LARGE * max(image.shape[:2])
+            small_ones = near.only(np.sqrt(areas(near.wider)) < large)
+            merged.append(small_ones.joined(far.only(np.sqrt(areas(far.wider)) >= 0.8 * large)))
+        return [(found.boxes, found.scores) for found in merged]
+
+    def _search(self, images: Sequence[Pixels], output: str, share: float) -> list[_Found]:
+        """What there is at this share of the working size; pictures of one shape run together."""
+        fitted = [self._fit(image, share) for image in images]
         alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for i, letterbox in enumerate(fitted):
             alike[letterbox.pixels.shape].append(i)
-        found: dict[int, tuple[Array, Array]] = {}
+        found: dict[int, _Found] = {}
         for indices in alike.values():
             for first in range(0, len(indices), BATCH):
                 batch = indices[first : first + BATCH]
@@ -80,22 +96,44 @@ class FaceDetector:
                     found[i] = self._faces(one, fitted[i], output)
         return [found[i] for i in range(len(images))]
 
-    def _fit(self, image: Pixels) -> Letterbox:
-        long_side = max(image.shape[:2])
-        size = min(self._size, round(long_side * LARGEST_ZOOM))
-        return Letterbox.fit(image, size, max(self._strides))
+    def _fit(self, image: Pixels, share: float) -> Letterbox:
+        size = min(self._size, max(image.shape[:2]) * LARGEST_ZOOM)
+        return Letterbox.fit(image, max(1, round(share * size)), max(self._strides))
 
-    def _faces(
-        self, outputs: dict[str, Array], letterbox: Letterbox, output: str
-    ) -> tuple[Array, Array]:
+    def _faces(self, outputs: dict[str, Array], letterbox: Letterbox, output: str) -> _Found:
         score = 1 / (1 + np.exp(-(self._slope * outputs["score"] + self._offset)))
         sure = score >= self._least_score
-        score = score[sure]
         height, width = letterbox.pixels.shape[:2]
         cells = cell_grid(height, width, self._strides)[sure]
-        kept = suppress(decode(outputs["box"][sure], cells), score, NMS_IOU)
-        boxes = decode(outputs[output][sure][kept], cells[kept])
-        return letterbox.to_picture(boxes), score[kept]
+        wider, boxes = (
+            letterbox.to_picture(decode(outputs[name][sure], cells)) for name in ("box", output)
+        )
+        return _Found(wider, boxes, score[sure]).suppressed()
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Boxes (D, 4) as WIDER FACE has them, boxes to give (D, 4), scores (D,)."""
+
+    wider: Array
+    boxes: Array
+    scores: Array
+
+    def only(self, chosen: NDArray[np.generic]) -> _Found:
+        """These of them, by index or mask."""
+        return _Found(self.wider[chosen], self.boxes[chosen], self.scores[chosen])
+
+    def suppressed(self) -> _Found:
+        """One box a face, best first."""
+        return self.only(suppress(self.wider, self.scores, NMS_IOU))
+
+    def joined(self, other: _Found) -> _Found:
+        """Both, one box a face, best first."""
+        return _Found(
+            np.concatenate([self.wider, other.wider]),
+            np.concatenate([self.boxes, other.boxes]),
+            np.concatenate([self.scores, other.scores]),
+        ).suppressed()
 
 
 def open_detector(

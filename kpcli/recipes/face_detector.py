@@ -17,9 +17,9 @@ from kpcli.options import AugmentOptions
 
 OPTIONS: dict[str, Any] = {
     "arch": "face_detector",
-    "epochs": 28,
-    "batch_size": 16,
-    "learning_rate": 2e-3,
+    "epochs": 18,
+    "batch_size": 8,
+    "learning_rate": 1.5e-3,
     "weight_decay": 1e-2,
     "warmup_epochs": 1.0,
     "ema": 0.998,

@@ -64,19 +64,27 @@ def test_one_box_a_face_in_pixels_of_the_picture_for_pictures_of_any_shape():
         np.testing.assert_allclose(mine, np.array(box) - 0.5, atol=0.02 * max(box))
     assert all(side % 64 == 0 for shape in runtime.shapes for side in shape[1:3])
     # 240x320 and 1200x1600 have one shape at work: they ran as one batch.
-    assert sorted(shape[0] for shape in runtime.shapes) == [1, 1, 2]
+    assert sorted(shape[0] for shape in runtime.shapes[:3]) == [1, 1, 2]
 
 
 def test_the_landmark_box_is_given_where_the_card_says_so():
-    pixels = picture(640, 640, (200, 200, 400, 400))
+    pixels = picture(640, 640, (200, 200, 320, 320))
     (wide,) = FaceDetector(card(face_box="file"), Bright()).detect([pixels], [NO_SOURCE])[0]
     (tight,) = FaceDetector(card(), Bright()).detect([pixels], [NO_SOURCE])[0]
     assert tight.top > wide.top + 2
     assert tight.left == pytest.approx(wide.left)
 
 
+def test_large_faces_come_from_the_smaller_picture_and_only_once():
+    pixels = picture(640, 640, (100, 100, 500, 500))
+    runtime = Bright()
+    (face,) = FaceDetector(card(face_box="file"), runtime).detect([pixels], [NO_SOURCE])[0]
+    assert (face.left, face.bottom) == pytest.approx((99.5, 499.5), abs=4)
+    assert [shape[1] for shape in runtime.shapes] == [640, 256]
+
+
 def test_scores_are_calibrated_and_low_ones_left_out():
-    pixels = picture(640, 640, (200, 200, 400, 400))
+    pixels = picture(640, 640, (200, 200, 320, 320))
     calibrated = card(calibration={"score_slope": 2.0, "score_offset": -3.0})
     (face,) = FaceDetector(calibrated, Bright(2.0)).detect([pixels], [NO_SOURCE])[0]
     assert face.score == pytest.approx(1 / (1 + np.exp(-1)))
@@ -89,7 +97,7 @@ def test_scores_are_calibrated_and_low_ones_left_out():
 def test_small_pictures_are_not_blown_up_without_limit():
     runtime = Bright()
     FaceDetector(card(), runtime).detect([picture(30, 30, (5, 5, 25, 25))], [NO_SOURCE])
-    assert runtime.shapes == [(1, 128, 128, 3)]
+    assert runtime.shapes == [(1, 128, 128, 3), (1, 64, 64, 3)]
 
 
 def test_no_pictures_no_faces():
@@ -101,7 +109,7 @@ def test_the_size_is_the_long_side_at_work():
     FaceDetector(card(), runtime, 320).detect(
         [picture(900, 600, (100, 100, 500, 500))], [NO_SOURCE]
     )
-    assert runtime.shapes == [(1, 320, 256, 3)]
+    assert runtime.shapes == [(1, 320, 256, 3), (1, 128, 128, 3)]
     assert Letterbox.fit(np.zeros((900, 600, 3), np.uint8), 320, 64).scale[0] == pytest.approx(
         213 / 600
     )
