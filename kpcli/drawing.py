@@ -47,7 +47,7 @@ def draw_landmarks(
     if box is not None:
         span = max(float(span), box.side)
     width = max(1, round(float(span) / 220))
-    radius = max(1.0, float(span) / 130)
+    radius = max(0.7, float(span) / 130)
     flags = {"lineType": cv2.LINE_AA, "shift": _SHIFT}
     if box is not None:
         corners = np.array([[box.left, box.top], [box.right, box.bottom]])
