@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpcli.catalogue import Detector
+from kpcli.following import Follower
 from kpcli.geometry import CropTransform
 from kpcli.head_pose import head_pose
 from kpcli.model_bundle import ModelCard
@@ -97,6 +98,7 @@ class FaceAnnotator:
         self._tracked = source
         self._tracker = Tracker()
         self._filters: defaultdict[int, OneEuro] = defaultdict(OneEuro)
+        self._follower = Follower(self._options.detect_every, self.scheme)
 
     def annotate(self, frames: Iterable[Frame]) -> Iterator[Annotated]:
         """Each frame with its faces by id, in the order of the frames; memory is bounded.
@@ -108,39 +110,62 @@ class FaceAnnotator:
             yield from self._annotate(batch)
 
     def _annotate(self, frames: Sequence[Frame]) -> Iterator[Annotated]:
-        found = self._find(frames)
+        if self._options.detect_every > 1 and any(frame.moving for frame in frames):
+            faces = [self._follow(f) if f.moving else self._find([f])[0] for f in frames]
+        else:
+            faces = self._find(frames)
+        for frame, mine in zip(frames, faces, strict=True):
+            numbered = self._numbered(frame, self._kept(mine))
+            yield frame, tuple(self._enriched(frame, face) for face in numbered)
+
+    def _find(self, frames: Sequence[Frame]) -> list[list[Prediction]]:
+        """The faces that the detector sees in each frame."""
+        sources = [(f.source, f.index) for f in frames]
+        return self._predict(frames, self._detector.detect([f.pixels for f in frames], sources))
+
+    def _predict(
+        self, frames: Sequence[Frame], boxes: Sequence[Sequence[FaceBox]]
+    ) -> list[list[Prediction]]:
+        """The faces in the boxes of each frame, in their order."""
+        found = [
+            self._cut(i, frame, box)
+            for i, (frame, mine) in enumerate(zip(frames, boxes, strict=True))
+            for box in mine
+            if math.isfinite(box.side) and box.side > 0
+        ]
         faces: list[list[Prediction]] = [[] for _ in frames]
         size = max(1, self._options.batch_size)
         for start in range(0, len(found), size):
             part = found[start : start + size]
             predicted = self._predictor.predict(np.stack([f.crop for f in part]))
             for i, face in enumerate(part):
-                confidence = float(predicted.confidence[i])
-                if confidence >= self._options.min_confidence:
-                    points = face.transform.to_frame(predicted.unit[i])
-                    faces[face.frame].append(
-                        _prediction(
-                            frames[face.frame], face.box, points, predicted.scores[i], confidence
-                        )
-                    )
-        for frame, mine in zip(frames, faces, strict=True):
-            numbered = self._numbered(frame, self._best(mine))
-            yield frame, tuple(self._enriched(frame, face) for face in numbered)
+                points = face.transform.to_frame(predicted.unit[i])
+                scores, confidence = predicted.scores[i], float(predicted.confidence[i])
+                faces[face.frame].append(
+                    _prediction(frames[face.frame], face.box, points, scores, confidence)
+                )
+        return faces
 
-    def _find(self, frames: Sequence[Frame]) -> list[_Found]:
+    def _cut(self, number: int, frame: Frame, box: FaceBox) -> _Found:
         card = self._predictor.card
-        boxes = self._detector.detect(
-            [f.pixels for f in frames], [(f.source, f.index) for f in frames]
-        )
-        found = []
-        for i, (frame, mine) in enumerate(zip(frames, boxes, strict=True)):
-            for box in mine:
-                if math.isfinite(box.side) and box.side > 0:
-                    transform = CropTransform.from_box(box, card.input_size, card.crop_scale)
-                    found.append(_Found(i, box, transform, transform.to_crop(frame.pixels)))
-        return found
+        transform = CropTransform.from_box(box, card.input_size, card.crop_scale)
+        return _Found(number, box, transform, transform.to_crop(frame.pixels))
 
-    def _best(self, faces: list[Prediction]) -> list[Prediction]:
+    def _follow(self, frame: Frame) -> list[Prediction]:
+        """The faces of a video's next frame: where the last ones went, else as detected."""
+        if frame.source != self._tracked:
+            self._begin(frame.source)
+        follower = self._follower
+        (faces,) = self._predict([frame], [follower.boxes()])
+        detected = not faces or follower.lost(faces)
+        if detected:
+            (faces,) = self._find([frame])
+        follower.saw(faces, detected=detected)
+        return faces
+
+    def _kept(self, faces: list[Prediction]) -> list[Prediction]:
+        """Those that are sure enough, and of them the surest, in their order."""
+        faces = [f for f in faces if f.confidence >= self._options.min_confidence]
         limit = self._options.max_faces
         if not limit or len(faces) <= limit:
             return faces

@@ -114,6 +114,7 @@ def settings(
         "runtime": options.runtime,
         "detector": options.detector,
         "detect_size": options.detect_size,
+        "detect_every": options.detect_every,
         "detector_file": _digest(Path(argument)) if argument else "",
         "max_faces": options.max_faces,
         "min_confidence": options.min_confidence,

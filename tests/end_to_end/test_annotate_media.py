@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fakes import FakePredictor
+from fakes import FakeFaces, FakePredictor
 from media import drain, picture, turn_clockwise, write_animation, write_picture, write_video
 from PIL import Image
 
@@ -411,3 +411,39 @@ def test_optional_columns(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(plain, rich[plain.columns])
     assert rich.loc[0, "smooth_x_5"] == rich.loc[0, "x_5"], "the first frame has no past"
     assert (rich["smooth_x_5"] != rich["x_5"]).any()
+
+
+class SpotPredictor(FakePredictor):
+    """Points around the brightest pixel, as wide as the face box; sure of itself."""
+
+    def predict(self, crops: np.ndarray) -> FakeFaces:
+        faces = super().predict(crops)
+        angle = np.linspace(0, 2 * np.pi, 68, endpoint=False)
+        shape = np.stack([np.cos(angle), np.sin(angle)], axis=1) / self.card.crop_scale
+        size = crops.shape[1]
+        peak = crops.mean(axis=3).reshape(len(crops), -1).argmax(axis=1)
+        at = (2 * np.stack([peak % size, peak // size], axis=1) + 1) / size - 1
+        unit = (shape + at[:, None]).astype(np.float32)
+        return FakeFaces(unit, faces.scores, np.full(len(crops), 0.9, np.float32))
+
+
+def test_the_detector_may_rest_while_landmarks_lead_on(tmp_path: Path) -> None:
+    """A bright spot moves; boxes are known for every fifth frame only."""
+    y, x = np.mgrid[:96, :160]
+    frames = []
+    for i in range(20):
+        spot = 200 * np.exp(-((x - 40 - 3 * i) ** 2 + (y - 48) ** 2) / 300)
+        frames.append(np.repeat((40 + spot)[..., None], 3, axis=2).astype(np.uint8))
+    write_video(tmp_path / "in" / "v.mp4", pts=[20 * i for i in range(20)], frames=frames)
+    lines = [f"v.mp4,{i + 1},{10 + 3 * i},18,{70 + 3 * i},78,1" for i in range(0, 20, 5)]
+    options = AnnotateOptions(
+        (tmp_path / "in",), tmp_path / "every", detector=boxes(tmp_path / "b.csv", *lines)
+    )
+    annotate(options, SpotPredictor())
+    assert rows(tmp_path / "every")["success"].sum() == 4
+    annotate(replace(options, out=tmp_path / "fifth", detect_every=5), SpotPredictor())
+    table = rows(tmp_path / "fifth")
+    assert table["success"].sum() == 20
+    assert set(table["face_id"]) == {0}
+    np.testing.assert_allclose(centre(table)[:, 0], 40 + 3 * np.arange(20), atol=4)
+    np.testing.assert_allclose(centre(table)[:, 1], 48, atol=4)
