@@ -25,7 +25,7 @@ class FakeFaces:
 
 
 class FakePredictor:
-    """68 points on an ellipse around the crop's brightest spot; confidence grows with brightness."""
+    """68 points on an ellipse around the crop's brightest spot; confidence grows with light."""
 
     def __init__(self) -> None:
         self.card = ModelCard(
