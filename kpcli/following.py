@@ -1,8 +1,14 @@
-"""Follow faces through a video by their own landmarks, so that the detector can rest."""
+"""Follow the faces of a video by their own landmarks.
+
+A face's landmarks tell where to look for it in the next frame, more steadily than a detector does;
+the detector finds new faces and confirms the old ones, and may rest between.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from kpcli.geometry import landmark_box
 from kpcli.schemes import LandmarkScheme
@@ -12,10 +18,37 @@ LEAST_CONFIDENCE = 0.4
 """A followed face below this is lost."""
 DROP = 0.75
 """So is one whose confidence falls below this part of what it was when it was detected."""
-SAME = 0.6
-"""Two boxes that overlap so far follow one face."""
 GROWTH = 1.5
 """A face does not grow or shrink so much from frame to frame."""
+SAME = 0.5
+"""Two boxes that overlap so far are one face."""
+UNCONFIRMED = 0.5
+"""Seconds for which a face is followed that the detector no longer sees."""
+
+
+@dataclass(slots=True)
+class _Followed:
+    box: FaceBox
+    sure: float
+    confirmed: float
+
+
+def _partners(old: Sequence[FaceBox], new: Sequence[FaceBox]) -> dict[int, int]:
+    """For places in ``new``, the place in ``old`` of the box that it overlaps most."""
+    pairs = [(a.iou(b), i, k) for i, a in enumerate(old) for k, b in enumerate(new)]
+    partner: dict[int, int] = {}
+    for overlap, i, k in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2])):
+        if overlap >= SAME and i not in partner.values() and k not in partner:
+            partner[k] = i
+    return partner
+
+
+def _alike(box: FaceBox, other: FaceBox) -> bool:
+    return other.side / GROWTH < box.side < other.side * GROWTH
+
+
+def _any_same(box: FaceBox, others: Sequence[FaceBox]) -> bool:
+    return any(box.iou(other) > SAME for other in others)
 
 
 class Follower:
@@ -31,35 +64,81 @@ class Follower:
     def __init__(self, every: int, scheme: LandmarkScheme) -> None:
         self._every = every
         self._scheme = scheme
+        self._age = every
+        self._faces: list[_Followed] = []
+        self._tried: list[_Followed] = []
+
+    @property
+    def due(self) -> bool:
+        """Whether the detector must look at the next frame."""
+        return self._age >= self._every or not self._faces
+
+    def expected(self) -> list[FaceBox]:
+        """Where the faces of the last frame are looked for in this one."""
+        self._tried = list(self._faces)
+        return [face.box for face in self._tried]
+
+    def joined(
+        self, detected: Sequence[FaceBox], seconds: float, lost: Collection[int] = ()
+    ) -> list[FaceBox]:
+        """Where to look, now that the detector has spoken.
+
+        A face that it confirms is looked for where it is expected, except those ``lost`` (places
+        in `expected`), which are given up.
+        """
+        old = [face for i, face in enumerate(self._faces) if i not in lost]
+        partner = _partners([face.box for face in old], detected)
+        for i in partner.values():
+            old[i].confirmed = seconds
+        new = [
+            old[partner[k]] if k in partner else _Followed(box, 0.0, seconds)
+            for k, box in enumerate(detected)
+        ]
+        unseen = [
+            face
+            for i, face in enumerate(old)
+            if i not in partner.values() and seconds - face.confirmed <= UNCONFIRMED
+        ]
+        self._tried = new + unseen
         self._age = 0
-        self._boxes: list[FaceBox] = []
-        self._sure: list[float] = []
+        return [face.box for face in self._tried]
 
-    def boxes(self) -> list[FaceBox]:
-        """Where the faces of the last frame are expected; none where the detector must look."""
-        return self._boxes if self._age < self._every else []
+    def lost(self, faces: Sequence[Prediction]) -> set[int]:
+        """Places of the faces, predicted where they were expected, that are not there."""
+        lost = set()
+        boxes: list[FaceBox] = []
+        for i, (face, tried) in enumerate(zip(faces, self._tried, strict=True)):
+            box = self._box(face)
+            sure = face.confidence >= max(LEAST_CONFIDENCE, DROP * tried.sure)
+            if box is not None and sure and _alike(box, tried.box) and not _any_same(box, boxes):
+                boxes.append(box)
+            else:
+                lost.add(i)
+        return lost
 
-    def lost(self, faces: Sequence[Prediction]) -> bool:
-        """Whether one of the faces predicted in `boxes` is no longer there."""
-        boxes = [self._box(face) for face in faces]
-        for i, (face, box, sure) in enumerate(zip(faces, self._boxes, self._sure, strict=True)):
-            side = boxes[i].side
-            if face.confidence < max(LEAST_CONFIDENCE, DROP * sure):
-                return True
-            if not box.side / GROWTH < side < box.side * GROWTH:
-                return True
-            if any(boxes[i].iou(other) > SAME for other in boxes[:i]):
-                return True
-        return False
+    def saw(self, faces: Sequence[Prediction], seconds: float) -> list[Prediction]:
+        """The faces of this frame, less those that were only expected and are not there."""
+        gone = self.lost(faces)
+        kept: list[Prediction] = []
+        self._faces = []
+        for i, (face, tried) in enumerate(zip(faces, self._tried, strict=True)):
+            confirmed = tried.confirmed == seconds
+            if i not in gone:
+                sure = face.confidence if confirmed else tried.sure
+                box = self._box(face)
+                assert box is not None, "a face without a box is lost"
+                self._faces.append(_Followed(box, sure, tried.confirmed))
+            if confirmed or i not in gone:
+                kept.append(face)
+        self._age += 1
+        return kept
 
-    def saw(self, faces: Sequence[Prediction], *, detected: bool) -> None:
-        """Take note of the faces of this frame, in the order of `boxes` if they were followed."""
-        if detected:
-            faces = [face for face in faces if face.confidence >= LEAST_CONFIDENCE]
-            self._sure = [face.confidence for face in faces]
-        self._boxes = [self._box(face) for face in faces]
-        self._age = 1 if detected else self._age + 1
-
-    def _box(self, face: Prediction) -> FaceBox:
-        box = landmark_box(face.points, self._scheme)
-        return FaceBox(box.left, box.top, box.right, box.bottom, face.face.score)
+    def _box(self, face: Prediction) -> FaceBox | None:
+        try:
+            box = landmark_box(face.points, self._scheme)
+        except ValueError:
+            return None
+        usable = math.isfinite(box.side) and box.side > 0
+        return (
+            FaceBox(box.left, box.top, box.right, box.bottom, face.face.score) if usable else None
+        )

@@ -6,7 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kpcli.types import FaceBox
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kpcli.types import FaceBox, Pixels
 
 MEMORY = 1.0
 """Seconds for which a face that is gone keeps its id."""
@@ -19,6 +23,25 @@ _GROWTH = 1.8
 """Largest ratio of its sides then and now."""
 _EASE = 0.6
 """Weight of the newest motion in the running one."""
+_OVERLAP_ACROSS_A_CUT = 0.4
+"""In another scene only a face that overlaps so much is the same."""
+
+Scene = NDArray[np.float32]
+"""A frame as a gray thumbnail, to tell one shot from the next."""
+
+
+def scene_of(pixels: Pixels) -> Scene:
+    """The thumbnail of a frame (H, W, 3)."""
+    small = cv2.resize(pixels, (32, 18), interpolation=cv2.INTER_AREA)
+    return np.asarray(small.mean(axis=2), np.float32)
+
+
+def same_scene(one: Scene, other: Scene) -> bool:
+    """Whether two frames may be of one shot: alike in pattern, or nearly so in brightness."""
+    if np.abs(one - other).mean() < 15:
+        return True
+    a, b = one - one.mean(), other - other.mean()
+    return float((a * b).sum()) > 0.4 * math.sqrt(float((a * a).sum() * (b * b).sum()))
 
 
 @dataclass(slots=True)
@@ -26,6 +49,7 @@ class _Track:
     number: int
     box: FaceBox
     seen: float
+    scene: Scene | None
     vx: float = 0.0
     vy: float = 0.0
 
@@ -36,7 +60,7 @@ class _Track:
         b = self.box
         return FaceBox(b.left + dx, b.top + dy, b.right + dx, b.bottom + dy)
 
-    def move_to(self, box: FaceBox, seconds: float) -> None:
+    def move_to(self, box: FaceBox, seconds: float, scene: Scene | None) -> None:
         gap = seconds - self.seen
         if gap > 0:
             (x, y), (old_x, old_y) = box.centre, self.box.centre
@@ -44,7 +68,7 @@ class _Track:
             ease = _EASE if gap < 0.25 else 0.0
             self.vx += ease * ((x - old_x) / gap - self.vx)
             self.vy += ease * ((y - old_y) / gap - self.vy)
-        self.box, self.seen = box, seconds
+        self.box, self.seen, self.scene = box, seconds, scene
 
 
 class Tracker:
@@ -58,26 +82,32 @@ class Tracker:
         self._tracks: list[_Track] = []
         self._next = 0
 
-    def update(self, boxes: Sequence[FaceBox], seconds: float) -> list[int]:
-        """Ids of the boxes of the next frame, all different."""
+    def update(
+        self, boxes: Sequence[FaceBox], seconds: float, scene: Scene | None = None
+    ) -> list[int]:
+        """Ids of the boxes of the next frame, all different; without a scene, there are no cuts."""
         self._tracks = [t for t in self._tracks if seconds - t.seen <= MEMORY + 1e-6]
-        pairs = [
-            (fit, t, b)
-            for t, track in enumerate(self._tracks)
-            for b, box in enumerate(boxes)
-            if (fit := _fit(track, box, seconds)) is not None
-        ]
+        pairs = []
+        for t, track in enumerate(self._tracks):
+            known = scene is not None and track.scene is not None
+            least = 1 + _OVERLAP_ACROSS_A_CUT
+            if not known or same_scene(scene, track.scene):
+                least = 0.0
+            for b, box in enumerate(boxes):
+                fit = _fit(track, box, seconds)
+                if fit is not None and fit >= least:
+                    pairs.append((fit, t, b))
         ids: dict[int, int] = {}
         taken: set[int] = set()
         for _, t, b in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2])):
             if t not in taken and b not in ids:
                 taken.add(t)
                 ids[b] = self._tracks[t].number
-                self._tracks[t].move_to(boxes[b], seconds)
+                self._tracks[t].move_to(boxes[b], seconds, scene)
         for b, box in enumerate(boxes):
             if b not in ids:
                 ids[b] = self._next
-                self._tracks.append(_Track(self._next, box, seconds))
+                self._tracks.append(_Track(self._next, box, seconds, scene))
                 self._next += 1
         return [ids[b] for b in range(len(boxes))]
 

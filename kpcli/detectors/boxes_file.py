@@ -18,6 +18,8 @@ from pathlib import Path, PurePosixPath
 from kpcli.errors import InputError, UsageError
 from kpcli.types import FaceBox, Pixels
 
+GIVEN = True
+"""The boxes are given, not found: in videos, every frame has its own."""
 REQUIRED = ("file", "left", "top", "right", "bottom")
 Key = tuple[str, ...]
 

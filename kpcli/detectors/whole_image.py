@@ -8,6 +8,9 @@ from pathlib import Path
 from kpcli.errors import UsageError
 from kpcli.types import FaceBox, Pixels
 
+GIVEN = True
+"""The boxes are given, not found: in videos, every frame has its own."""
+
 
 class WholeImage:
     """One box, from edge to edge."""

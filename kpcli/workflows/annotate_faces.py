@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.catalogue import Detector
+from kpcli.catalogue import Detector, load
 from kpcli.following import Follower
 from kpcli.geometry import CropTransform
 from kpcli.head_pose import head_pose
@@ -20,7 +20,7 @@ from kpcli.model_bundle import ModelCard
 from kpcli.options import NO_SMOOTHING, AnnotateOptions
 from kpcli.schemes import IBUG68
 from kpcli.smoothing import OneEuro
-from kpcli.tracking import Tracker
+from kpcli.tracking import Scene, Tracker, same_scene, scene_of
 from kpcli.types import FaceBox, Frame, Pixels, Prediction
 from kpcli.writers.landmark_csv import Extra
 
@@ -91,6 +91,9 @@ class FaceAnnotator:
         self.scheme = predictor.card.landmark_scheme
         self.extras = extras(options, predictor.card)
         self.runtime_line = str(getattr(predictor, "runtime_line", ""))
+        # Boxes that are given are not to be improved upon, unless they are few.
+        given = getattr(load("detector", options.detector.partition(":")[0]), "GIVEN", False)
+        self._following = options.detect_every > 1 or not given
         self._begin(None)
 
     def _begin(self, source: Path | None) -> None:
@@ -99,6 +102,7 @@ class FaceAnnotator:
         self._tracker = Tracker()
         self._filters: defaultdict[int, OneEuro] = defaultdict(OneEuro)
         self._follower = Follower(self._options.detect_every, self.scheme)
+        self._scene: Scene | None = None
 
     def annotate(self, frames: Iterable[Frame]) -> Iterator[Annotated]:
         """Each frame with its faces by id, in the order of the frames; memory is bounded.
@@ -110,18 +114,23 @@ class FaceAnnotator:
             yield from self._annotate(batch)
 
     def _annotate(self, frames: Sequence[Frame]) -> Iterator[Annotated]:
-        if self._options.detect_every > 1 and any(frame.moving for frame in frames):
-            faces = [self._follow(f) if f.moving else self._find([f])[0] for f in frames]
-        else:
-            faces = self._find(frames)
-        for frame, mine in zip(frames, faces, strict=True):
-            numbered = self._numbered(frame, self._kept(mine))
+        at_once = [frame for frame in frames if not (frame.moving and self._following)]
+        found = iter(self._find(at_once))
+        for frame in frames:
+            if frame.moving and frame.source != self._tracked:
+                self._begin(frame.source)
+            faces = self._follow(frame) if frame.moving and self._following else next(found)
+            numbered = self._numbered(frame, self._kept(faces))
             yield frame, tuple(self._enriched(frame, face) for face in numbered)
 
     def _find(self, frames: Sequence[Frame]) -> list[list[Prediction]]:
         """The faces that the detector sees in each frame."""
+        return self._predict(frames, self._detect(frames))
+
+    def _detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
         sources = [(f.source, f.index) for f in frames]
-        return self._predict(frames, self._detector.detect([f.pixels for f in frames], sources))
+        found = self._detector.detect([f.pixels for f in frames], sources)
+        return [[b for b in mine if math.isfinite(b.side) and b.side > 0] for mine in found]
 
     def _predict(
         self, frames: Sequence[Frame], boxes: Sequence[Sequence[FaceBox]]
@@ -131,7 +140,6 @@ class FaceAnnotator:
             self._cut(i, frame, box)
             for i, (frame, mine) in enumerate(zip(frames, boxes, strict=True))
             for box in mine
-            if math.isfinite(box.side) and box.side > 0
         ]
         faces: list[list[Prediction]] = [[] for _ in frames]
         size = max(1, self._options.batch_size)
@@ -152,16 +160,21 @@ class FaceAnnotator:
         return _Found(number, box, transform, transform.to_crop(frame.pixels))
 
     def _follow(self, frame: Frame) -> list[Prediction]:
-        """The faces of a video's next frame: where the last ones went, else as detected."""
-        if frame.source != self._tracked:
-            self._begin(frame.source)
+        """The faces of a video's next frame: where the last ones went, and new ones."""
+        scene, seconds = scene_of(frame.pixels), frame.seconds
+        if self._scene is not None and not same_scene(self._scene, scene):
+            self._follower = Follower(self._options.detect_every, self.scheme)
+        self._scene = scene
         follower = self._follower
-        (faces,) = self._predict([frame], [follower.boxes()])
-        detected = not faces or follower.lost(faces)
-        if detected:
-            (faces,) = self._find([frame])
-        follower.saw(faces, detected=detected)
-        return faces
+        lost: set[int] = set()
+        if not follower.due:
+            (faces,) = self._predict([frame], [follower.expected()])
+            lost = follower.lost(faces)
+            if not lost:
+                return follower.saw(faces, seconds)
+        (detected,) = self._detect([frame])
+        (faces,) = self._predict([frame], [follower.joined(detected, seconds, lost)])
+        return follower.saw(faces, seconds)
 
     def _kept(self, faces: list[Prediction]) -> list[Prediction]:
         """Those that are sure enough, and of them the surest, in their order."""
@@ -176,9 +189,8 @@ class FaceAnnotator:
         """Ids: of a still picture by the detector's order, of a video by its tracks."""
         if not frame.moving:
             return [replace(face, track=i) for i, face in enumerate(faces)]
-        if frame.source != self._tracked:
-            self._begin(frame.source)
-        ids = self._tracker.update([face.face for face in faces], frame.seconds)
+        scene = scene_of(frame.pixels) if self._scene is None else self._scene
+        ids = self._tracker.update([face.face for face in faces], frame.seconds, scene)
         numbered = [replace(f, track=i) for f, i in zip(faces, ids, strict=True)]
         return sorted(numbered, key=lambda face: face.track)
 

@@ -17,56 +17,104 @@ def face(x: float = 100.0, side: float = 60.0, confidence: float = 0.9) -> Predi
     return Prediction(Path("v"), 1, 0, box, points.astype(np.float32), np.ones(4), confidence, 0)
 
 
-def following(*faces: Prediction, every: int = 4) -> Follower:
+def box(x: float, side: float = 60.0) -> FaceBox:
+    return FaceBox(x, 50, x + side, 50 + side, 0.7)
+
+
+def following(*xs: float, every: int = 4, confidence: float = 0.9) -> Follower:
+    """A follower that was shown faces at these places at 0 seconds."""
     follower = Follower(every, SCHEME)
-    assert follower.boxes() == [], "the first frame is the detector's"
-    follower.saw(faces, detected=True)
+    assert follower.due, "the first frame is the detector's"
+    assert follower.joined([box(x) for x in xs], 0.0) == [box(x) for x in xs]
+    faces = [face(x, confidence=confidence) for x in xs]
+    assert follower.saw(faces, 0.0) == faces
     return follower
 
 
 def test_looks_where_the_landmarks_were() -> None:
-    follower = following(face(100), face(300))
-    assert follower.boxes() == [FaceBox(100, 50, 160, 110, 0.7), FaceBox(300, 50, 360, 110, 0.7)]
-    follower.saw([face(105), face(295)], detected=False)
-    assert [box.left for box in follower.boxes()] == [105, 295]
+    follower = following(100, 300)
+    assert follower.expected() == [box(100), box(300)]
+    follower.saw([face(105), face(295)], 0.1)
+    assert [b.left for b in follower.expected()] == [105, 295]
 
 
 def test_the_detector_comes_back_every_nth_frame() -> None:
-    follower = following(face(), every=3)
+    follower = following(100, every=3)
     pattern = []
-    for _ in range(7):
-        detected = not follower.boxes()
-        pattern.append(detected)
-        follower.saw([face()], detected=detected)
+    for i in range(7):
+        pattern.append(follower.due)
+        if follower.due:
+            follower.joined([box(100)], i / 10)
+        else:
+            follower.expected()
+        follower.saw([face(100)], i / 10)
     assert pattern == [False, False, True, False, False, True, False]
 
 
-def test_no_face_is_followed_nowhere() -> None:
-    assert following().boxes() == []
-    assert following(face(confidence=0.3)).boxes() == [], "too unsure to be followed"
+def test_without_a_face_the_detector_looks_at_every_frame() -> None:
+    assert following().due
+    assert following(100, confidence=0.3).due, "too unsure to be followed"
+
+
+def test_a_confirmed_face_is_looked_for_where_its_landmarks_lead() -> None:
+    follower = following(100, every=1)
+    assert follower.joined([box(108), box(300)], 0.1) == [box(100), box(300)]
+
+
+def test_a_face_that_jumped_is_looked_for_where_it_is_detected() -> None:
+    follower = following(100, every=1)
+    boxes = follower.joined([box(150)], 0.1)
+    assert boxes == [box(150), box(100)], "the old one too: it may be there yet"
+    kept = follower.saw([face(150), face(100, confidence=0.2)], 0.1)
+    assert [k.points[0, 0] for k in kept] == [150]
+
+
+def test_a_face_that_the_detector_misses_is_followed_for_half_a_second() -> None:
+    follower = following(100, every=1)
+    for seconds in (0.1, 0.3, 0.5):
+        assert follower.joined([], seconds) == [box(100)]
+        assert len(follower.saw([face(100)], seconds)) == 1
+    assert follower.joined([], 0.6) == []
+    assert follower.saw([], 0.6) == []
+    assert follower.due
+
+
+def test_a_confirmed_face_stays_however_unsure() -> None:
+    follower = following(100, every=1)
+    follower.joined([box(101)], 0.1)
+    unsure = face(101, confidence=0.3)
+    assert follower.saw([unsure], 0.1) == [unsure]
+    assert follower.joined([box(104)], 0.2) == [box(104)], "but it does not lead on"
 
 
 @pytest.mark.parametrize(
     ("now", "lost"),
     [
-        (face(110), False),
-        (face(110, confidence=0.7), False),
-        (face(110, confidence=0.6), True),
-        (face(100, side=80), False),
-        (face(100, side=100), True),
-        (face(100, side=35), True),
+        (face(110), set()),
+        (face(110, confidence=0.7), set()),
+        (face(110, confidence=0.6), {0}),
+        (face(110, confidence=float("nan")), {0}),
+        (face(100, side=80), set()),
+        (face(100, side=100), {0}),
+        (face(100, side=35), {0}),
+        (replace(face(), points=np.full((4, 2), np.nan, np.float32)), {0}),
+        (replace(face(), points=np.full((4, 2), 5, np.float32)), {0}),
     ],
 )
-def test_what_counts_as_lost(now: Prediction, lost: bool) -> None:
-    assert following(face()).lost([now]) is lost
+def test_what_counts_as_lost(now: Prediction, lost: set[int]) -> None:
+    follower = following(100)
+    follower.expected()
+    assert follower.lost([now]) == lost
 
 
-def test_two_boxes_on_one_face_are_lost() -> None:
-    follower = following(face(100), face(200))
-    assert not follower.lost([face(102), face(198)])
-    assert follower.lost([face(190), face(198)])
+def test_two_boxes_on_one_face_are_one_face() -> None:
+    follower = following(100, 200)
+    follower.expected()
+    assert follower.lost([face(102), face(198)]) == set()
+    assert follower.lost([face(190), face(198)]) == {1}
 
 
-def test_a_face_that_is_no_number_is_lost_or_raises_nothing() -> None:
-    broken = replace(face(), confidence=float("nan"))
-    assert following(face()).lost([broken]) in (True, False)
+def test_lost_faces_are_given_up() -> None:
+    follower = following(100, 300)
+    follower.expected()
+    assert follower.joined([box(300)], 0.1, lost={0}) == [box(300)]

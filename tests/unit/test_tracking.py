@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from kpcli.tracking import Tracker
+from kpcli.tracking import Tracker, same_scene, scene_of
 from kpcli.types import FaceBox
 
 STEP = 1 / 25
@@ -81,3 +81,30 @@ def test_the_same_moment_twice_does_no_harm() -> None:
     tracker.update([box(100)], 1.0)
     assert tracker.update([box(104)], 1.0) == [0]
     assert tracker.update([box(108)], 1.0 + STEP) == [0]
+
+
+def shot(seed: int, shift: int = 0) -> np.ndarray:
+    """A frame of one of many scenes; ``shift`` moves the camera."""
+    noise = np.random.default_rng(seed).integers(0, 255, (12, 16), np.uint8)
+    large = np.kron(noise, np.ones((30, 30), np.uint8))
+    return np.repeat(np.roll(large, shift, axis=1)[..., None], 3, axis=2)
+
+
+def test_another_shot_has_other_faces() -> None:
+    tracker = Tracker()
+    one, two = scene_of(shot(1)), scene_of(shot(2))
+    assert tracker.update([box(100)], 0.0, one) == [0]
+    assert tracker.update([box(140)], STEP, two) == [1]
+    assert tracker.update([box(142)], 2 * STEP, two) == [1]
+    assert tracker.update([box(100)], 3 * STEP, one) == [0], "the first shot is back"
+
+
+def test_a_pan_is_no_cut_and_neither_are_dark_frames_between() -> None:
+    assert same_scene(scene_of(shot(1)), scene_of(shot(1, shift=8)))
+    assert not same_scene(scene_of(shot(1)), scene_of(shot(2)))
+    tracker = Tracker()
+    black = scene_of(np.zeros((90, 160, 3), np.uint8))
+    tracker.update([box(100)], 0.0, scene_of(shot(1)))
+    for i in range(1, 10):
+        tracker.update([], i * STEP, black)
+    assert tracker.update([box(130)], 10 * STEP, scene_of(shot(1))) == [0]
