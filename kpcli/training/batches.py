@@ -98,6 +98,10 @@ class FaceStore:
                 next_step="restore the picture, or run `kpcli prepare` again",
             ) from e
 
+    def release(self) -> None:
+        """Let go of the faces in memory; they are decoded again if asked for."""
+        self._kept.clear()
+
     def __len__(self) -> int:
         return len(self.samples)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -53,7 +55,6 @@ def train(options: TrainOptions, say: Callable[[str], None] = print) -> ModelBun
     scheme = get_scheme(train_set[0].scheme)
     import keras
 
-    keras.utils.clear_session()  # several trainings in one process leave nothing behind
     keras.utils.set_random_seed(options.seed)
     if options.precision != "auto":
         keras.mixed_precision.set_global_policy(options.precision)
@@ -88,7 +89,10 @@ def train(options: TrainOptions, say: Callable[[str], None] = print) -> ModelBun
     callback = EpochEnd(batches, validate, on_epoch, checkpoint, history, options.patience)
     say(f"{len(train_set)} faces to train, {len(val_set)} to validate, scheme {scheme.name}")
     say(f"{options.arch}: {network.count_params():,} parameters, {device()}")
-    run(trainer, batches, callback, options.epochs)
+    try:
+        run(trainer, batches, callback, options.epochs)
+    finally:  # TensorFlow keeps the batches of every fit: let go of the faces in them
+        batches.store.release()
     finish(options, history, "val_nme")
     return ModelBundle.open(options.out / BUNDLE)
 

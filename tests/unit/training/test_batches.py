@@ -122,3 +122,11 @@ def test_small_faces_are_trained_on_the_crop_that_inference_makes(samples) -> No
         direct = CropTransform.from_box(sample.face, CROP.size, CROP.scale)
         np.testing.assert_array_equal(crop, direct.to_crop(read_image(sample.image)))
         np.testing.assert_allclose(unit, direct.to_unit(sample.points), atol=1e-5)
+
+
+def test_released_faces_are_decoded_again(samples) -> None:
+    store = FaceStore(samples, CROP, cache_mb=10)
+    before = store[1].pixels
+    store.release()
+    assert not store._kept
+    np.testing.assert_array_equal(store[1].pixels, before)
