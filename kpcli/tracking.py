@@ -89,10 +89,10 @@ class Tracker:
         self._tracks = [t for t in self._tracks if seconds - t.seen <= MEMORY + 1e-6]
         pairs = []
         for t, track in enumerate(self._tracks):
-            known = scene is not None and track.scene is not None
-            least = 1 + _OVERLAP_ACROSS_A_CUT
-            if not known or same_scene(scene, track.scene):
-                least = 0.0
+            cut = (
+                scene is not None and track.scene is not None and not same_scene(scene, track.scene)
+            )
+            least = 1 + _OVERLAP_ACROSS_A_CUT if cut else 0.0
             for b, box in enumerate(boxes):
                 fit = _fit(track, box, seconds)
                 if fit is not None and fit >= least:

@@ -46,10 +46,19 @@ def train(options: TrainOptions, say: Callable[[str], None] = print) -> ModelBun
         For data, options or weights that cannot be used; nothing written before is lost.
     """
     quiet()
-    if architecture_task(options.arch) == DETECTION:
-        from kpcli.workflows.train_detector import train_detector
+    try:
+        if architecture_task(options.arch) == DETECTION:
+            from kpcli.workflows.train_detector import train_detector
 
-        return train_detector(options, say)
+            return train_detector(options, say)
+        return _train(options, say)
+    finally:  # several trainings in one process leave little behind
+        if "keras" in sys.modules:
+            sys.modules["keras"].utils.clear_session()
+        gc.collect()
+
+
+def _train(options: TrainOptions, say: Callable[[str], None]) -> ModelBundle:
     check_out(options)
     train_set, val_set = _faces(options)
     scheme = get_scheme(train_set[0].scheme)
