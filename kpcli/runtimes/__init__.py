@@ -10,6 +10,14 @@ from kpcli.model_bundle import ModelBundle
 
 AUTO = "auto"
 
+_limit = 0
+
+
+def limit_threads(count: int) -> None:
+    """What 0 threads mean in this process from now on: a worker, one of a core, takes 1."""
+    global _limit
+    _limit = count
+
 
 def open_runtime(bundle: ModelBundle, name: str = AUTO, threads: int = 0) -> catalogue.Runtime:
     """The bundle's model, ready to run.
@@ -34,7 +42,7 @@ def open_runtime(bundle: ModelBundle, name: str = AUTO, threads: int = 0) -> cat
         name = _fastest(bundle)
     module: catalogue.RuntimeModule = catalogue.load("runtime", name)
     _check(bundle, name, module)
-    return module.create(bundle.path / module.FILE, threads)
+    return module.create(bundle.path / module.FILE, threads or _limit)
 
 
 def usable(bundle: ModelBundle) -> list[str]:

@@ -60,15 +60,13 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def make_annotator(
-    options: AnnotateOptions, predictor: FacePredictor | None, threads: int = 0
-) -> FaceAnnotator:
-    """Detector and predictor, ready to work; ``threads`` of the model, 0: as it likes."""
+def make_annotator(options: AnnotateOptions, predictor: FacePredictor | None) -> FaceAnnotator:
+    """Detector and predictor, ready to work."""
     detector = create_detector(options.detector, options.detect_size)
     if predictor is None:
         from kpcli.predictor import Predictor
 
-        predictor = Predictor(ModelBundle.open(options.model), options.runtime, threads)
+        predictor = Predictor(ModelBundle.open(options.model), options.runtime)
     return FaceAnnotator(detector, predictor, options)
 
 

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from kpcli.errors import KpcliError, ModelError
+from kpcli.runtimes import limit_threads
 from kpcli.workflows.annotate_engine import give_up, make_annotator, overtime
 from kpcli.workflows.annotate_faces import FacePredictor
 from kpcli.workflows.annotate_unit import Job, Unit, UnitResult, run_unit
@@ -168,8 +169,9 @@ def _work(connection: Connection, job: Job, predictor: FacePredictor | None) -> 
     import cv2
 
     cv2.setNumThreads(1)
+    limit_threads(1)
     try:
-        annotator = make_annotator(job.options, predictor, threads=1)
+        annotator = make_annotator(job.options, predictor)
         connection.send(True)
         beat = _Beat(connection)
         while True:
