@@ -166,6 +166,11 @@ class TrainingBatches(keras.utils.PyDataset):
         faces = np.array([[1.0]] * len(chosen) + [[0.0]] * self.n_negative, np.float32)
         return crops, targets(points, faces)
 
+    def release(self) -> None:
+        """Let go of faces and backgrounds, whoever still holds these batches."""
+        self.store.release()
+        self.negatives, self.n_negative = (), 0
+
     def _face(self, rng: np.random.Generator, index: int) -> tuple[Pixels, Points]:
         region, crop = self.store[index], self.store.crop
         if self.augment.strength == 0:

@@ -101,7 +101,7 @@ def _train(options: TrainOptions, say: Callable[[str], None]) -> ModelBundle:
     try:
         run(trainer, batches, callback, options.epochs)
     finally:  # TensorFlow keeps the batches of every fit: let go of the faces in them
-        batches.store.release()
+        batches.release()
     finish(options, history, "val_nme")
     return ModelBundle.open(options.out / BUNDLE)
 
