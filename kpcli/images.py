@@ -40,16 +40,24 @@ def open_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
             expected="JPEG, PNG, WebP, TIFF, GIF, BMP ...",
             actual=actual,
         ) from e
-    width, height = image.size
-    if width * height > max_pixels:
+    try:
+        check_size(image.size, path, max_pixels)
+    except InputError:
         image.close()
+        raise
+    return image
+
+
+def check_size(size: tuple[int, int], path: Path, max_pixels: int = MAX_PIXELS) -> None:
+    """Raise InputError if a picture of this width and height has too many pixels."""
+    width, height = size
+    if width * height > max_pixels:
         raise InputError(
             f"{path}: the picture is too large",
             expected=f"at most {max_pixels} pixels",
             actual=f"{width} x {height}",
             next_step="shrink it first",
         )
-    return image
 
 
 def _is_empty(path: Path) -> bool:

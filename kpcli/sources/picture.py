@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from kpcli.errors import InputError
-from kpcli.images import MAX_PIXELS, decode, open_image
+from kpcli.images import MAX_PIXELS, check_size, decode, open_image
 from kpcli.options import ALL_FRAMES, FrameSelection
 from kpcli.sources.selection import FrameChooser
 from kpcli.types import Frame
@@ -40,6 +40,7 @@ def picture_frames(
             seconds = milliseconds / 1000
             if chooser.past(index, seconds) or not _seek(image, index - 1, path):
                 return
+            check_size(image.size, path, max_pixels)  # a damaged frame may promise anything
             pixels = decode(image, path)  # every frame: each may build upon the last
             milliseconds += float(image.info.get("duration") or 0)
             if chooser.wants(index, seconds):

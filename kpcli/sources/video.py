@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kpcli.errors import InputError
-from kpcli.images import MAX_PIXELS
+from kpcli.images import MAX_PIXELS, check_size
 from kpcli.options import ALL_FRAMES, FrameSelection
 from kpcli.sources.selection import FrameChooser
 from kpcli.types import Frame, Pixels
@@ -47,13 +47,11 @@ def open_video(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[InputContainer
         raise InputError(f"{path}: the file holds no pictures", actual="no video stream")
     stream = container.streams.video[0]
     stream.thread_type = "AUTO"
-    if stream.width * stream.height > max_pixels:
+    try:
+        check_size((stream.width, stream.height), path, max_pixels)
+    except InputError:
         container.close()
-        raise InputError(
-            f"{path}: the pictures are too large",
-            expected=f"at most {max_pixels} pixels",
-            actual=f"{stream.width} x {stream.height}",
-        )
+        raise
     return container, stream
 
 
@@ -78,6 +76,7 @@ def video_frames(
             if chooser.past(index, seconds):
                 return
             if chooser.wants(index, seconds):
+                check_size((frame.width, frame.height), path, max_pixels)
                 yield Frame(path, index, seconds, _upright(frame), moving=True)
         if index == 0:
             raise InputError(

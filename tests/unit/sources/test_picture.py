@@ -58,6 +58,17 @@ def test_an_animation_that_ends_early_gives_its_frames_then_the_error(tmp_path: 
     assert "damaged" in error
 
 
+def test_a_later_frame_that_promises_too_many_pixels(tmp_path: Path) -> None:
+    path = write_animation(tmp_path / "a.gif", 3)
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"\x2c\x00\x00\x00\x00")  # the last frame's place and size
+    data[at + 5 : at + 9] = b"\xff\xff\xff\xff"
+    path.write_bytes(bytes(data))
+    frames, error = drain(read_frames(path))
+    assert len(frames) == 2
+    assert "too large" in error
+
+
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\xff\xd8\xff\xe0"])
 def test_no_picture(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "a.jpg"

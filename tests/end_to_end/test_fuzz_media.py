@@ -1,0 +1,84 @@
+"""Damaged files of every kind: no crash, no hang, nothing unreported.
+
+The default run tries a sample; KPCLI_FUZZ=2000 (mutants) makes it the full one.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import FakePredictor
+from media import picture, write_animation, write_picture, write_video
+
+from kpcli.options import AnnotateOptions
+from kpcli.workflows.annotate import annotate
+
+COUNT = int(os.environ.get("KPCLI_FUZZ", "120"))
+KINDS = ("a.jpg", "a.png", "a.webp", "a.gif", "a.tiff", "a.bmp", "anim.gif", "anim.webp", "a.mp4",
+         "a.mkv")  # fmt: skip
+
+
+def originals(folder: Path) -> dict[str, bytes]:
+    for name in KINDS:
+        path = folder / name
+        if name.startswith("anim"):
+            write_animation(path, 3)
+        elif name.endswith(("mp4", "mkv")):
+            write_video(path, 12, options={"movflags": "+faststart"} if "mp4" in name else {})
+        else:
+            write_picture(path, picture(64, 48, seed=3))
+    return {name: (folder / name).read_bytes() for name in KINDS}
+
+
+def mutant(data: bytes, chance: np.random.Generator) -> bytes:
+    """The file with a few bytes changed, a piece cut out, doubled, zeroed, or its end lost."""
+    kind = chance.integers(5)
+    # Half of the time near the beginning, where the headers are.
+    reach = min(len(data), 400) if chance.random() < 0.5 else len(data)
+    at = int(chance.integers(reach))
+    size = int(chance.integers(1, 1 + min(64, len(data) - at)))
+    if kind == 0:
+        changed = bytearray(data)
+        for place in chance.integers(0, reach, int(chance.integers(1, 12))):
+            changed[place] = chance.integers(256)
+        return bytes(changed)
+    if kind == 1:
+        return data[:at]
+    if kind == 2:
+        return data[:at] + data[at + size :]
+    if kind == 3:
+        return data[:at] + data[at : at + size] * 3 + data[at + size :]
+    return data[:at] + bytes(size) + data[at + size :]
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_mutants_of_pictures_and_videos(tmp_path: Path, part: int) -> None:
+    chance = np.random.default_rng(part)
+    (tmp_path / "good").mkdir()
+    kinds = originals(tmp_path / "good")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for i in range(COUNT // 4):
+        name = KINDS[i % len(KINDS)]
+        (folder / f"{i:05}_{name}").write_bytes(mutant(kinds[name], chance))
+    (folder / "good.png").write_bytes(kinds["a.png"])
+    options = AnnotateOptions(
+        (folder,), tmp_path / "out", detector="whole_image", timeout=20, max_megapixels=2
+    )
+    report = annotate(options, FakePredictor())
+    assert sum(report.counts.values()) == COUNT // 4 + 1
+    assert report.exit_code in (0, 5)
+    with (tmp_path / "out" / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        manifest = {row["file"]: row for row in csv.DictReader(file)}
+    assert manifest["good.png"]["status"] == "done"
+    unexplained = [r for r in manifest.values() if r["status"] != "done" and not r["reason"]]
+    assert not unexplained
+    given_up = [r["file"] for r in manifest.values() if "no progress" in r["reason"]]
+    assert not given_up, "a decoder hangs"
+    with (tmp_path / "out" / "landmarks.csv").open(newline="", encoding="utf-8") as file:
+        lengths = {len(row) for row in csv.reader(file)}
+    assert len(lengths) == 1
