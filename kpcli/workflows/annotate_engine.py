@@ -9,17 +9,21 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 
 from kpcli.detectors import create_detector
 from kpcli.model_bundle import ModelBundle
 from kpcli.options import AnnotateOptions
 from kpcli.runtimes import AUTO, usable
+from kpcli.sources.folder import is_video
 from kpcli.workflows.annotate_faces import FaceAnnotator, FacePredictor
 from kpcli.workflows.annotate_unit import Job, Unit, UnitResult, run_unit
 
-MANY_FILES = 48
-"""From so many units' worth of pictures on, starting processes pays."""
+MUCH_WORK = 64
+"""From so many pictures on, starting processes pays."""
+A_VIDEO = 32
+"""Pictures whose work a video may be."""
 
 
 def run_units(
@@ -41,10 +45,8 @@ def _workers(
         return min(options.workers, len(units))
     if predictor is not None or _runtime(options) == "keras":
         return 1  # Keras takes seconds and hundreds of megabytes to start, and uses every core
-    files = sum(len(unit.files) for unit in units)
-    if files < MANY_FILES and len(units) < 4:
-        return 1
-    return min(cores(), len(units))
+    work = sum(A_VIDEO if is_video(Path(f)) else 1 for unit in units for f in unit.files)
+    return min(cores(), len(units)) if work >= MUCH_WORK else 1
 
 
 def _runtime(options: AnnotateOptions) -> str:

@@ -13,7 +13,7 @@ from kpcli.errors import InputError, ModelError
 from kpcli.schemes import LandmarkScheme
 from kpcli.workflows.annotate_ledger import FileResult
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
-from kpcli.writers.landmark_csv import read_frames
+from kpcli.writers.landmark_csv import printed, read_frames
 
 CSV = "csv"
 """Always written: all other formats, --resume and merge are made from it."""
@@ -57,7 +57,7 @@ def write_formats(
     others = [name for name in dict.fromkeys(names) if name != CSV]
     if not others:
         return []
-    known = {r.file: (r.width, r.height, r.moving) for r in results}
+    known = {printed(r.file): (r.width, r.height, r.moving) for r in results}
     return [_write(name, out, staging, scheme, known.__getitem__) for name in others]
 
 

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
@@ -56,12 +57,26 @@ class _Worker:
         self.process: SpawnProcess = context.Process(
             target=_work, args=(theirs, job, predictor), daemon=True
         )
-        self.process.start()
+        with _no_interrupts():
+            self.process.start()
         theirs.close()
         self.ready = False
         self.unit: Unit | None = None
         self.file = ""
         self.heard = time.monotonic()
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Processes that are started here never see Ctrl-C: it is the parent's affair."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Pool:
@@ -164,7 +179,7 @@ class _Trace:
 
 def _work(connection: Connection, job: Job, predictor: FacePredictor | None) -> None:
     """A worker's life: units in, results out, until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # one worker a core: threads would only queue
     import cv2
 

@@ -93,9 +93,16 @@ def run_unit(unit: Unit, job: Job, annotator: FaceAnnotator, beat: Beat) -> Unit
     for name, reason in unit.given_up.items():
         notes[job.root / name].problem = reason
     rows = job.staging / f"rows-{os.getpid()}-{unit.number}.csv"
-    with rows.open("wb") as file, _Recorder(job, annotator, notes, file) as recorder:
-        for frame, faces in annotator.annotate(_frames(notes, job, beat)):
-            recorder.record(frame, faces)
+    try:
+        with rows.open("wb") as file, _Recorder(job, annotator, notes, file) as recorder:
+            for frame, faces in annotator.annotate(_frames(notes, job, beat)):
+                recorder.record(frame, faces)
+    except OSError as e:  # those of the files that are read are in their notes
+        raise InputError(
+            f"{job.options.out}: the results cannot be written",
+            actual=str(e),
+            next_step="make room, then run the same command with --resume",
+        ) from e
     other = time.perf_counter() - begun - sum(note.reading for note in notes.values())
     frames = max(1, sum(note.result.frames for note in notes.values()))
     results = tuple(n.settle(other * n.result.frames / frames) for n in notes.values())

@@ -73,8 +73,7 @@ class RowWriter:
         """Add the rows of one frame."""
         start = f"{_quoted(frame.file)},{frame.index},{frame.seconds:.6f}"
         rows = [start + self._face(face) for face in frame.faces] or [start + self._no_face]
-        # A name that is no valid Unicode (it may be any bytes) shows its bytes as \udcXX.
-        self._file.write(("\n".join(rows) + "\n").encode("utf-8", "backslashreplace"))
+        self._file.write(printed("\n".join(rows) + "\n").encode())
 
     def _face(self, face: Prediction) -> str:
         box = face.face
@@ -88,6 +87,11 @@ class RowWriter:
             values = np.asarray(face.extra[extra.value], np.float64)
             parts.append(_numbers(values.T, "%.3f" if extra is Extra.SMOOTH else "%.2f"))
         return ",".join(parts)
+
+
+def printed(name: str) -> str:
+    r"""A file name as the CSV has it: bytes that are no valid Unicode show as \udcXX."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _numbers(values: NDArray[np.floating], pattern: str) -> str:

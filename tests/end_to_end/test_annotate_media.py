@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -447,3 +448,15 @@ def test_the_detector_may_rest_while_landmarks_lead_on(tmp_path: Path) -> None:
     assert set(table["face_id"]) == {0}
     np.testing.assert_allclose(centre(table)[:, 0], 40 + 3 * np.arange(20), atol=4)
     np.testing.assert_allclose(centre(table)[:, 1], 48, atol=4)
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    write_picture(folder / "a.png")
+    (folder / "a.png").rename(folder / os.fsdecode(b"\xff\xfe.png"))
+    report = run(folder, tmp_path / "out", formats=("coco", "pyfeat", "openface"))
+    assert report.counts == {"done": 1}
+    assert list(rows(tmp_path / "out")["file"]) == [r"\udcff\udcfe.png"]
+    assert list(manifest(tmp_path / "out")) == [r"\udcff\udcfe.png"]
+    again = run(folder, tmp_path / "out", formats=("json",), resume=True)
+    assert again.counts == {"done": 1}

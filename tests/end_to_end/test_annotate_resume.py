@@ -106,13 +106,14 @@ from kpcli.workflows.annotate import annotate
 
 if __name__ == "__main__":
     print("begun", flush=True)
-    annotate(
+    report = annotate(
         AnnotateOptions(
             (Path({source!r}),), Path({out!r}), detector="whole_image", overlays={overlays},
             resume=True, workers={workers},
         ),
         FakePredictor(),
     )
+    sys.exit(report.exit_code)
 """
 
 
@@ -140,11 +141,41 @@ def test_kill_9_at_random_moments(
         process.stdout.close()
         assert_whole(out, undisturbed)
     assert kills
-    subprocess.run([sys.executable, script], check=True, cwd=REPO, stdout=subprocess.DEVNULL)
+    last = subprocess.run([sys.executable, script], cwd=REPO, stdout=subprocess.DEVNULL)
+    assert last.returncode == 5
     assert (out / "landmarks.csv").read_bytes() == undisturbed
     assert not list((out / ".kpcli").glob("tmp/*"))
     if overlays:
         assert len([p for p in (out / "overlays").rglob("*") if p.is_file()]) == 73
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_from_the_terminal(
+    source: Path, undisturbed: bytes, tmp_path: Path, workers: int
+) -> None:
+    """It reaches the workers too; nobody prints a traceback."""
+    out = tmp_path / "out"
+    script = tmp_path / "run.py"
+    words = {"source": str(source), "out": str(out), "workers": workers, "overlays": True}
+    script.write_text(KILLED.format(tests=str(REPO / "tests"), **words))
+    process = subprocess.Popen(
+        [sys.executable, script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        cwd=REPO,
+    )
+    while not list(out.glob(".kpcli/parts/*.jsonl")):
+        assert process.poll() is None, "it was too quick to be interrupted"
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == b""
+    assert_whole(out, undisturbed)
+    assert (out / "landmarks.csv").exists()
+    assert subprocess.run([sys.executable, script], cwd=REPO, check=False).returncode == 5
+    assert (out / "landmarks.csv").read_bytes() == undisturbed
 
 
 def test_results_are_not_overwritten_unasked(source: Path, tmp_path: Path) -> None:
@@ -307,6 +338,18 @@ def test_a_file_that_changes_while_it_is_read(
     report = annotate(options(tmp_path / "in", tmp_path / "out"), FakePredictor())
     assert report.counts == {"partial": 1}
     assert "changed while it was read" in report.problems[0].reason
+
+
+def test_a_disk_that_fills_while_rows_are_written(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("kpcli.writers.landmark_csv.RowWriter.write", full)
+    with pytest.raises(InputError, match="cannot be written") as e:
+        annotate(options(source, tmp_path / "out"), FakePredictor())
+    assert "No space left" in e.value.actual
 
 
 def test_a_full_disk_is_reported_and_resume_goes_on(
