@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kpcli.geometry import landmark_box
 from kpcli.schemes import LandmarkScheme
@@ -26,11 +26,38 @@ UNCONFIRMED = 0.5
 """Seconds for which a face is followed that the detector no longer sees."""
 
 
-@dataclass(slots=True)
+TRUST = 0.7
+"""A detected box that overlaps the expected one so far confirms it; else it replaces it."""
+UNREST = 0.04
+"""Face sides that a still face's box moves from frame to frame."""
+DRIFT = 0.12
+"""Face sides that the landmarks may be away from where they were expected."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Followed:
+    """Where a face is expected, how sure it was, when the detector last saw it, where it was."""
+
     box: FaceBox
     sure: float
     confirmed: float
+    centre: tuple[float, float]
+
+    @classmethod
+    def met(cls, box: FaceBox, seconds: float) -> _Followed:
+        """A face that the detector has just found."""
+        return cls(box, 0.0, seconds, box.centre)
+
+    def seen(self, box: FaceBox, sure: float) -> _Followed:
+        """The same face a frame later, expected to go on as it went."""
+        x, y = box.centre
+        dx, dy = (x - self.centre[0], y - self.centre[1]) if self.sure else (0.0, 0.0)
+        # Less than the landmarks' own unrest is no motion.
+        length = math.hypot(dx, dy)
+        share = max(0.0, 1 - UNREST * box.side / length) if length else 0.0
+        dx, dy = share * dx, share * dy
+        ahead = FaceBox(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy, box.score)
+        return _Followed(ahead, sure, self.confirmed, (x, y))
 
 
 def _partners(old: Sequence[FaceBox], new: Sequence[FaceBox]) -> dict[int, int]:
@@ -43,8 +70,9 @@ def _partners(old: Sequence[FaceBox], new: Sequence[FaceBox]) -> dict[int, int]:
     return partner
 
 
-def _alike(box: FaceBox, other: FaceBox) -> bool:
-    return other.side / GROWTH < box.side < other.side * GROWTH
+def _alike(box: FaceBox, other: FaceBox, drift: float) -> bool:
+    near = math.dist(box.centre, other.centre) <= drift * box.side
+    return near and other.side / GROWTH < box.side < other.side * GROWTH
 
 
 def _any_same(box: FaceBox, others: Sequence[FaceBox]) -> bool:
@@ -88,12 +116,10 @@ class Follower:
         """
         old = [face for i, face in enumerate(self._faces) if i not in lost]
         partner = _partners([face.box for face in old], detected)
-        for i in partner.values():
-            old[i].confirmed = seconds
-        new = [
-            old[partner[k]] if k in partner else _Followed(box, 0.0, seconds)
-            for k, box in enumerate(detected)
-        ]
+        new = [_Followed.met(box, seconds) for box in detected]
+        for k, i in partner.items():
+            box = old[i].box if old[i].box.iou(detected[k]) >= TRUST else detected[k]
+            new[k] = replace(old[i], box=box, confirmed=seconds)
         unseen = [
             face
             for i, face in enumerate(old)
@@ -103,14 +129,19 @@ class Follower:
         self._age = 0
         return [face.box for face in self._tried]
 
-    def lost(self, faces: Sequence[Prediction]) -> set[int]:
+    def lost(self, faces: Sequence[Prediction], drift: float = DRIFT) -> set[int]:
         """Places of the faces, predicted where they were expected, that are not there."""
         lost = set()
         boxes: list[FaceBox] = []
         for i, (face, tried) in enumerate(zip(faces, self._tried, strict=True)):
             box = self._box(face)
             sure = face.confidence >= max(LEAST_CONFIDENCE, DROP * tried.sure)
-            if box is not None and sure and _alike(box, tried.box) and not _any_same(box, boxes):
+            if (
+                box is not None
+                and sure
+                and _alike(box, tried.box, drift)
+                and not _any_same(box, boxes)
+            ):
                 boxes.append(box)
             else:
                 lost.add(i)
@@ -118,7 +149,7 @@ class Follower:
 
     def saw(self, faces: Sequence[Prediction], seconds: float) -> list[Prediction]:
         """The faces of this frame, less those that were only expected and are not there."""
-        gone = self.lost(faces)
+        gone = self.lost(faces, drift=math.inf)
         kept: list[Prediction] = []
         self._faces = []
         for i, (face, tried) in enumerate(zip(faces, self._tried, strict=True)):
@@ -127,7 +158,7 @@ class Follower:
                 sure = face.confidence if confirmed else tried.sure
                 box = self._box(face)
                 assert box is not None, "a face without a box is lost"
-                self._faces.append(_Followed(box, sure, tried.confirmed))
+                self._faces.append(tried.seen(box, sure))
             if confirmed or i not in gone:
                 kept.append(face)
         self._age += 1

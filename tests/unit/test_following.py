@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kpcli.following import Follower
+from kpcli.following import UNREST, Follower
 from kpcli.schemes import get_scheme
 from kpcli.types import FaceBox, Prediction
 
@@ -34,8 +34,20 @@ def following(*xs: float, every: int = 4, confidence: float = 0.9) -> Follower:
 def test_looks_where_the_landmarks_were() -> None:
     follower = following(100, 300)
     assert follower.expected() == [box(100), box(300)]
-    follower.saw([face(105), face(295)], 0.1)
-    assert [b.left for b in follower.expected()] == [105, 295]
+    follower.saw([face(101), face(299)], 0.1)
+    assert [b.left for b in follower.expected()] == [101, 299], "that was unrest, not motion"
+
+
+def test_a_face_that_moves_is_looked_for_ahead() -> None:
+    follower = following(100, every=9)
+    for i in range(1, 5):
+        follower.expected()
+        follower.saw([face(100 + 12 * i)], i / 10)
+    (ahead,) = follower.expected()
+    assert ahead.left == pytest.approx(148 + 12, abs=60 * UNREST + 0.1)
+    assert ahead.top == 50
+    assert follower.lost([face(160)]) == set()
+    assert follower.lost([face(148)]) == {0}, "too far from where it was expected"
 
 
 def test_the_detector_comes_back_every_nth_frame() -> None:
@@ -58,7 +70,15 @@ def test_without_a_face_the_detector_looks_at_every_frame() -> None:
 
 def test_a_confirmed_face_is_looked_for_where_its_landmarks_lead() -> None:
     follower = following(100, every=1)
-    assert follower.joined([box(108), box(300)], 0.1) == [box(100), box(300)]
+    assert follower.joined([box(103), box(300)], 0.1) == [box(100), box(300)]
+
+
+def test_a_detection_that_disagrees_replaces_the_expectation() -> None:
+    follower = following(100, every=1)
+    assert follower.joined([box(115)], 0.1) == [box(115)]
+    assert follower.saw([face(116)], 0.1)
+    (ahead,) = follower.joined([], 0.2)
+    assert ahead.left > 116, "it knows that the face moves"
 
 
 def test_a_face_that_jumped_is_looked_for_where_it_is_detected() -> None:
@@ -90,11 +110,12 @@ def test_a_confirmed_face_stays_however_unsure() -> None:
 @pytest.mark.parametrize(
     ("now", "lost"),
     [
-        (face(110), set()),
-        (face(110, confidence=0.7), set()),
-        (face(110, confidence=0.6), {0}),
-        (face(110, confidence=float("nan")), {0}),
-        (face(100, side=80), set()),
+        (face(105), set()),
+        (face(105, confidence=0.7), set()),
+        (face(105, confidence=0.6), {0}),
+        (face(110), {0}),
+        (face(105, confidence=float("nan")), {0}),
+        (replace(face(90, side=80), points=face(90, side=80).points - [0, 10]), set()),
         (face(100, side=100), {0}),
         (face(100, side=35), {0}),
         (replace(face(), points=np.full((4, 2), np.nan, np.float32)), {0}),
@@ -107,11 +128,8 @@ def test_what_counts_as_lost(now: Prediction, lost: set[int]) -> None:
     assert follower.lost([now]) == lost
 
 
-def test_two_boxes_on_one_face_are_one_face() -> None:
-    follower = following(100, 200)
-    follower.expected()
-    assert follower.lost([face(102), face(198)]) == set()
-    assert follower.lost([face(190), face(198)]) == {1}
+def test_two_boxes_on_one_face_are_followed_as_one() -> None:
+    assert following(100, 112).expected() == [box(100)]
 
 
 def test_lost_faces_are_given_up() -> None:
