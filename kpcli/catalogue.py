@@ -154,6 +154,9 @@ ARCHITECTURES: Mapping[str, Entry] = {
     "heatmap_fpn": Entry(
         "kpcli.architectures.heatmap_fpn", "ours: residual pyramid, soft-argmax, uncertainty"
     ),
+    "heatmap_fpn_large": Entry(
+        "kpcli.architectures.heatmap_fpn_large", "heatmap_fpn with more channels and blocks"
+    ),
     "vgg_gray100": Entry(
         "kpcli.architectures.vgg_gray100", "VGG-like stack on 100x100 gray, LeakyReLU, dense"
     ),

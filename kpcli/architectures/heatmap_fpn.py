@@ -59,7 +59,8 @@ def build_pyramid(
         top = layers.Add(name=f"merge{stage}")([layers.UpSampling2D()(top), lateral])
         top = _conv(top, pyramid, 3, name=f"smooth{stage}")
 
-    logits = layers.Conv2D(n_points, 1, name="heatmaps")(top)
+    # Positions need more digits than bfloat16 has, whatever the precision of the training.
+    logits = layers.Conv2D(n_points, 1, dtype="float32", name="heatmaps")(top)
     coarse, pooled = SoftArgmax(name="soft_argmax")([logits, top])
     refined = PointwiseDense(3, name="refine")(pooled)
     points = layers.Add(name="points")([coarse, refined[..., :2]])

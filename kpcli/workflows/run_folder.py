@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kpcli import __version__
+from kpcli.architectures import build_architecture
 from kpcli.atomic import atomic_path
 from kpcli.errors import InputError, ModelError
 from kpcli.exporters import drop_twins
@@ -42,6 +43,32 @@ def check_out(options: TrainOptions) -> None:
         raise InputError(
             f"{options.out}: no run to resume", next_step="leave --resume away to start one"
         )
+
+
+def networks(options: TrainOptions, n_points: int) -> tuple[Any, Any]:
+    """A network to train in the wanted precision, and the float32 one to validate and keep.
+
+    They are the same one unless ``precision`` asks for less than float32; `follow` carries the
+    weights over. A bundle thus never depends on the precision that it was trained with.
+    """
+    import keras
+
+    usual = keras.config.dtype_policy()
+    try:
+        if options.precision != "auto":
+            keras.config.set_dtype_policy(options.precision)
+        network = build_architecture(options.arch, n_points, weights=options.weights)
+    finally:
+        keras.config.set_dtype_policy(usual)
+    if options.precision in ("auto", usual.name):
+        return network, network
+    return network, build_architecture(options.arch, n_points, weights="none")
+
+
+def follow(kept: Any, network: Any) -> None:
+    """Give the network to keep the weights of the one in training."""
+    if kept is not network:
+        kept.set_weights(network.get_weights())
 
 
 def start_from(network: Any, name: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kpcli import __version__
-from kpcli.architectures import architecture_facts, architecture_task, build_architecture
+from kpcli.architectures import architecture_facts, architecture_task
 from kpcli.dataset_csv import BOXES, read_dataset, with_landmark_box
 from kpcli.errors import InputError, UsageError
 from kpcli.model_bundle import DETECTION, LANDMARKS, ModelBundle, ModelCard
@@ -28,6 +28,8 @@ from kpcli.workflows.run_folder import (
     check_out,
     device,
     finish,
+    follow,
+    networks,
     plain,
     read_history,
     save_bundle,
@@ -65,11 +67,9 @@ def _train(options: TrainOptions, say: Callable[[str], None]) -> ModelBundle:
     import keras
 
     keras.utils.set_random_seed(options.seed)
-    if options.precision != "auto":
-        keras.mixed_precision.set_global_policy(options.precision)
     size, colour = architecture_facts(options.arch)
     crop = CropFormat(size, options.crop_scale, colour)
-    network = build_architecture(options.arch, scheme.n_points, weights=options.weights)
+    network, kept = networks(options, scheme.n_points)
     if options.init:
         say(start_from(network, options.init))
     batches = _batches(options, train_set, scheme, crop)
@@ -80,18 +80,22 @@ def _train(options: TrainOptions, say: Callable[[str], None]) -> ModelBundle:
     write_run(options, train_set, val_set, network)
     write_augmented(options.out / "augmented.png", batches, scheme)
 
-    predict = compiled_call(network)
-    validate = Validation(predict, crops, truth, scheme, options.crop_scale)
+    predict = compiled_call(kept)
+    validation = Validation(predict, crops, truth, scheme, options.crop_scale)
 
-    def on_epoch(rows: list[dict[str, float]], best: bool, network: Any) -> None:
+    def validate(network: Any) -> dict[str, float]:
+        follow(kept, network)
+        return validation()
+
+    def on_epoch(rows: list[dict[str, float]], best: bool, _: Any) -> None:
         row = rows[-1]
         say(
             f"epoch {len(rows)}/{options.epochs}  loss {row['loss']:.4f}  val NME "
             f"{row['val_nme']:.3f} %{' *' if best else ''}  {row['seconds']:.0f} s"
         )
         if best:
-            card = _card(options, scheme, crop, train_set, val_set, rows, network)
-            save_bundle(network, card, options.out / BUNDLE)
+            card = _card(options, scheme, crop, train_set, val_set, rows, kept)
+            save_bundle(kept, card, options.out / BUNDLE)
             write_samples(options.out / "samples.png", predict, crops, truth, scheme)
         write_history(options.out, rows)
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from kpcli import __version__
-from kpcli.architectures import build_architecture
 from kpcli.boxes import Graded, areas, average_precision, grade
 from kpcli.catalogue import load
 from kpcli.dataset_csv import BOXES, read_dataset, with_landmark_box
@@ -34,6 +33,8 @@ from kpcli.workflows.run_folder import (
     check_out,
     device,
     finish,
+    follow,
+    networks,
     plain,
     read_history,
     save_bundle,
@@ -59,7 +60,14 @@ def train_detector(options: TrainOptions, say: Callable[[str], None] = print) ->
     """
     check_out(options)
     train_set, val_set = _boxes(options)
-    module, network = _network(options, say)
+    quiet()
+    import keras
+
+    keras.utils.set_random_seed(options.seed)
+    network, kept = networks(options, 0)
+    if options.init:
+        say(start_from(network, options.init))
+    module = load("architecture", options.arch)
     batches = _batches(options, train_set, module.STRIDES)
     trainer = DetectionTrainer(network)
     prepare_trainer(trainer, options, len(batches))
@@ -67,10 +75,14 @@ def train_detector(options: TrainOptions, say: Callable[[str], None] = print) ->
     history = read_history(options, checkpoint)
     write_run(options, train_set, val_set, network)
     write_crops(options.out / "augmented.png", batches)
-    card = _card(options, module, train_set, val_set, network)
-    validation = Validation(val_set, card, network, options.cache_mb)
+    card = _card(options, module, train_set, val_set, kept)
+    validation = Validation(val_set, card, kept, options.cache_mb)
 
-    def on_epoch(rows: list[dict[str, float]], best: bool, network: Any) -> None:
+    def validate(network: Any) -> dict[str, float]:
+        follow(kept, network)
+        return validation.run()
+
+    def on_epoch(rows: list[dict[str, float]], best: bool, _: Any) -> None:
         row = rows[-1]
         say(
             f"epoch {len(rows)}/{options.epochs}  loss {row['loss']:.4f}  val AP "
@@ -78,32 +90,16 @@ def train_detector(options: TrainOptions, say: Callable[[str], None] = print) ->
             f"{' *' if best else ''}  {row['seconds']:.0f} s"
         )
         if best:
-            save_bundle(network, _measured(card, row, validation), options.out / BUNDLE)
+            save_bundle(kept, _measured(card, row, validation), options.out / BUNDLE)
             write_detections(options.out / "samples.png", validation.shown())
         write_history(options.out, rows, GOAL, "1 - AP")
 
-    callback = EpochEnd(
-        batches, lambda _: validation.run(), on_epoch, checkpoint, history, options.patience, GOAL
-    )
+    callback = EpochEnd(batches, validate, on_epoch, checkpoint, history, options.patience, GOAL)
     say(f"{len(train_set)} boxes to train, {len(val_set)} to validate, {len(batches)} steps")
     say(f"{options.arch}: {network.count_params():,} parameters, {device()}")
     run(trainer, batches, callback, options.epochs)
     finish(options, history, GOAL)
     return ModelBundle.open(options.out / BUNDLE)
-
-
-def _network(options: TrainOptions, say: Callable[[str], None]) -> tuple[Any, Any]:
-    """The architecture's module, and a new network of it."""
-    quiet()
-    import keras
-
-    keras.utils.set_random_seed(options.seed)
-    if options.precision != "auto":
-        keras.mixed_precision.set_global_policy(options.precision)
-    network = build_architecture(options.arch, 0, weights=options.weights)
-    if options.init:
-        say(start_from(network, options.init))
-    return load("architecture", options.arch), network
 
 
 def _boxes(options: TrainOptions) -> tuple[list[Sample], list[Sample]]:
