@@ -20,7 +20,7 @@ from kpcli.errors import InputError, ModelError
 from kpcli.exporters import drop_twins
 from kpcli.model_bundle import WEIGHTS, ModelBundle, ModelCard, write_card
 from kpcli.options import TrainOptions
-from kpcli.runtimes.keras_runtime import load_model
+from kpcli.runtimes.keras_runtime import device_line, load_model
 from kpcli.training.fit import Checkpoint
 from kpcli.training.model import deployed
 from kpcli.training.report import write_json
@@ -114,18 +114,6 @@ def plain(options: Any) -> dict[str, Any]:
     return result
 
 
-def device() -> str:
-    """The backend and what it runs on."""
-    import keras
-
-    backend = keras.backend.backend()
-    if backend == "torch":  # Keras has no device list for it
-        import torch
-
-        return f"torch on {'cuda' if torch.cuda.is_available() else 'cpu'}"
-    return f"{backend} on {', '.join(keras.distribution.list_devices())}"
-
-
 def write_run(
     options: TrainOptions, train_set: Sequence[Sample], val_set: Sequence[Sample], network: Any
 ) -> None:
@@ -134,7 +122,7 @@ def write_run(
         "options": plain(options),
         "versions": {"kpcli": __version__, "python": platform.python_version()}
         | {p: metadata.version(p) for p in ("keras", "numpy", "opencv-python")},
-        "device": device(),
+        "device": device_line(),
         "data_sha256": hashlib.sha256(options.csv.read_bytes()).hexdigest(),
         "faces": {"train": len(train_set), "val": len(val_set)},
         "parameters": int(network.count_params()),

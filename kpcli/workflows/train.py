@@ -13,7 +13,7 @@ from kpcli.dataset_csv import BOXES, read_dataset, with_landmark_box
 from kpcli.errors import InputError, UsageError
 from kpcli.model_bundle import DETECTION, LANDMARKS, ModelBundle, ModelCard
 from kpcli.options import TrainOptions
-from kpcli.runtimes.keras_runtime import compiled_call, quiet
+from kpcli.runtimes.keras_runtime import compiled_call, device_line, quiet
 from kpcli.schemes import LandmarkScheme, get_scheme
 from kpcli.splits import cut_by_group
 from kpcli.training.batches import CropFormat, FaceStore, TrainingBatches, validation_arrays
@@ -26,7 +26,6 @@ from kpcli.workflows.run_folder import (
     BUNDLE,
     CHECKPOINT,
     check_out,
-    device,
     finish,
     follow,
     networks,
@@ -101,7 +100,7 @@ def _train(options: TrainOptions, say: Callable[[str], None]) -> ModelBundle:
 
     callback = EpochEnd(batches, validate, on_epoch, checkpoint, history, options.patience)
     say(f"{len(train_set)} faces to train, {len(val_set)} to validate, scheme {scheme.name}")
-    say(f"{options.arch}: {network.count_params():,} parameters, {device()}")
+    say(f"{options.arch}: {network.count_params():,} parameters, {device_line()}")
     try:
         run(trainer, batches, callback, options.epochs)
     finally:  # TensorFlow keeps the batches of every fit: let go of the faces in them

@@ -16,7 +16,7 @@ from kpcli.detectors.builtin import FaceDetector
 from kpcli.errors import InputError
 from kpcli.model_bundle import ModelBundle, ModelCard
 from kpcli.options import TrainOptions
-from kpcli.runtimes.keras_runtime import compiled_call, quiet
+from kpcli.runtimes.keras_runtime import compiled_call, device_line, quiet
 from kpcli.splits import cut_by_group
 from kpcli.training.batches import CropFormat, FaceStore
 from kpcli.training.calibration import fit_logistic
@@ -31,7 +31,6 @@ from kpcli.workflows.run_folder import (
     BUNDLE,
     CHECKPOINT,
     check_out,
-    device,
     finish,
     follow,
     networks,
@@ -96,7 +95,7 @@ def train_detector(options: TrainOptions, say: Callable[[str], None] = print) ->
 
     callback = EpochEnd(batches, validate, on_epoch, checkpoint, history, options.patience, GOAL)
     say(f"{len(train_set)} boxes to train, {len(val_set)} to validate, {len(batches)} steps")
-    say(f"{options.arch}: {network.count_params():,} parameters, {device()}")
+    say(f"{options.arch}: {network.count_params():,} parameters, {device_line()}")
     run(trainer, batches, callback, options.epochs)
     finish(options, history, GOAL)
     return ModelBundle.open(options.out / BUNDLE)
