@@ -13,7 +13,7 @@ from typing import Any
 
 from kpcli import __version__
 from kpcli.errors import InputError, UsageError
-from kpcli.model_bundle import ModelBundle, ModelCard
+from kpcli.model_bundle import CARD, ModelBundle, ModelCard
 from kpcli.options import AnnotateOptions
 from kpcli.sources.folder import PICTURES, VIDEOS, is_video, list_media
 from kpcli.workflows.annotate_ledger import OVERLAYS
@@ -103,19 +103,18 @@ def settings(
     options: AnnotateOptions, plan: Plan, card: ModelCard, bundle: ModelBundle | None
 ) -> Mapping[str, Any]:
     """All that determines the rows of a file: --resume goes on only where it is the same."""
-    _, _, argument = options.detector.partition(":")
     return {
         "kpcli": __version__,
         "input": str(plan.root.resolve()),
         "files": None if options.folder else list(plan.files),
         "recursive": options.recursive,
         "model": options.model,
-        "model_files": _digest(*_files(bundle.path)) if bundle else "",
+        "model_files": _digest(bundle.path) if bundle else "",
         "runtime": options.runtime,
         "detector": options.detector,
         "detect_size": options.detect_size,
         "detect_every": options.detect_every,
-        "detector_file": _digest(Path(argument)) if argument else "",
+        "detector_files": _digest(*_detector_files(options.detector)),
         "max_faces": options.max_faces,
         "min_confidence": options.min_confidence,
         "frames": asdict(options.frames),
@@ -128,13 +127,21 @@ def settings(
     }
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_file())
+def _detector_files(spec: str) -> list[Path]:
+    """What the argument may name: a file, a file and its configuration, or a bundle's folder."""
+    _, _, argument = spec.partition(":")
+    file, _, config = argument.partition(",")
+    paths = [Path(name) for name in dict.fromkeys((argument, file, config)) if name]
+    return [path for path in paths if path.is_file() or (path / CARD).is_file()]
 
 
 def _digest(*paths: Path) -> str:
+    """Of the content of files, and of all that is in folders; "" where there are none."""
+    found = [(p, file) for p in paths for file in (sorted(p.rglob("*")) if p.is_dir() else [p])]
     digest = hashlib.sha256()
-    for path in paths:
-        if path.is_file():
-            digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+    for path, file in found:
+        if file.is_file():
+            digest.update(os.fsencode(file.relative_to(path)) + b"\n")
+            with file.open("rb") as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()[:16] if found else ""

@@ -16,6 +16,7 @@ import pytest
 from fakes import FakePredictor, InterruptedPredictor, TroublePredictor, write_bundle
 from media import picture, write_picture, write_video
 
+from kpcli.detectors import create_detector
 from kpcli.errors import InputError
 from kpcli.options import AnnotateOptions
 from kpcli.workflows import annotate_unit
@@ -208,6 +209,37 @@ def test_resume_with_other_options_is_refused(source: Path, tmp_path: Path) -> N
         annotate(options(source / "0", out, resume=True, max_faces=1), FakePredictor())
     assert e.value.expected == "max_faces = 0"
     assert e.value.actual == "max_faces = 1"
+
+
+@pytest.mark.parametrize(
+    ("detector", "changed"),
+    [
+        ("haar:{0}/a.pb", "a.pb"),
+        ("ssd:{0}/a.pb,{0}/a.pbtxt", "a.pb"),
+        ("ssd:{0}/a.pb,{0}/a.pbtxt", "a.pbtxt"),
+        ("builtin:{0}/bundle", "bundle/model.onnx"),
+        ("builtin:{0}/bundle", "bundle/openvino/model.bin"),
+    ],
+)
+def test_resume_sees_a_changed_file_of_the_detector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, detector: str, changed: str
+) -> None:
+    def whole_image(spec: str, size: int) -> object:
+        return create_detector("whole_image", size)
+
+    monkeypatch.setattr("kpcli.workflows.annotate_engine.create_detector", whole_image)
+    write_bundle(tmp_path / "bundle")
+    (tmp_path / "bundle" / "openvino").mkdir()
+    for name in ("a.pb", "a.pbtxt", "bundle/model.onnx", "bundle/openvino/model.bin"):
+        (tmp_path / name).write_text("before")
+    write_picture(tmp_path / "in" / "1.png")
+    wanted = options(tmp_path / "in", tmp_path / "out", detector=detector.format(tmp_path))
+    annotate(wanted, FakePredictor())
+    annotate(replace(wanted, resume=True), FakePredictor())
+    (tmp_path / changed).write_text("after")
+    with pytest.raises(InputError, match="other options") as e:
+        annotate(replace(wanted, resume=True), FakePredictor())
+    assert e.value.expected.startswith("detector_files = ")
 
 
 def test_resume_sees_new_and_changed_files(tmp_path: Path) -> None:
