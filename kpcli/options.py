@@ -164,6 +164,8 @@ class AnnotateOptions:
     pose: bool = True
     """Columns yaw, pitch, roll, where the scheme has 68 points."""
     smooth: str = NO_SMOOTHING
+    overlay_fps: float = 0.0
+    """Frames a second of overlay videos; 0: at the source's times."""
     """One of `SMOOTHINGS`: columns of points steadied over time, beside the raw ones."""
     frames: FrameSelection = ALL_FRAMES
     shard: tuple[int, int] = (1, 1)

@@ -54,9 +54,12 @@ def write_video(
     codec: str = "libx264",
     options: dict[str, str] | None = None,
     frames: Sequence[Pixels] | None = None,
-    audio: bool = False,
+    audio: str = "",
 ) -> Path:
-    """A video whose frames are shown at ``pts``; frame i is `picture` of seed i."""
+    """A video whose frames are shown at ``pts``; frame i is `picture` of seed i.
+
+    ``audio`` names the codec of a tone that goes with it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     pts = list(pts) if pts is not None else [i * 20 for i in range(count)]
     frames = frames if frames is not None else [picture(*size, seed=i) for i in range(len(pts))]
@@ -65,7 +68,7 @@ def write_video(
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = time_base
-        sound = output.add_stream("aac", rate=16000) if audio else None
+        sound = output.add_stream(audio, rate=16000) if audio else None
         for number, pixels in zip(pts, frames, strict=True):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts, frame.time_base = number, time_base
@@ -82,6 +85,7 @@ def _write_tone(output: av.container.OutputContainer, stream: av.AudioStream, en
         part = samples[start : start + 1024][None]
         frame = av.AudioFrame.from_ndarray(part, format="s16", layout="mono")
         frame.sample_rate, frame.pts = 16000, start
+        frame.time_base = Fraction(1, 16000)
         output.mux(stream.encode(frame))
     output.mux(stream.encode(None))
 

@@ -36,6 +36,9 @@ MinConfidence = Annotated[
     float, typer.Option(min=0, max=1, help="Leave out faces of a lower confidence.")
 ]
 Overlays = Annotated[bool, typer.Option(help="Write pictures and videos with the faces drawn.")]
+OverlayFps = Annotated[
+    float, typer.Option(min=0, max=240, help="Constant frame rate of overlays; 0: as the source.")
+]
 Formats = Annotated[
     str,
     typer.Option(
@@ -83,6 +86,7 @@ def folder(
     min_confidence: MinConfidence = _D.min_confidence,
     overlays: Overlays = _D.overlays,
     formats: Formats = ",".join(_D.formats),
+    overlay_fps: OverlayFps = _D.overlay_fps,
     pose: Pose = _D.pose,
     smooth: Smooth = _D.smooth,
     every: Every = _D.frames.every,
@@ -117,6 +121,7 @@ def file(
     overlays: Overlays = _D.overlays,
     formats: Formats = ",".join(_D.formats),
     pose: Pose = _D.pose,
+    overlay_fps: OverlayFps = _D.overlay_fps,
     smooth: Smooth = _D.smooth,
     every: Every = _D.frames.every,
     frames: Frames = "",

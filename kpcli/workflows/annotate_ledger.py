@@ -31,7 +31,11 @@ OVERLAYS = "overlays"
 
 @dataclass(slots=True)
 class FileResult:
-    """The outcome of one file; ``start`` and ``end`` are the bytes of its rows in its part."""
+    """The outcome of one file.
+
+    ``silent`` is the codec of the sound that its overlay lacks; ``start`` and ``end`` are the bytes
+    of its rows in its part.
+    """
 
     file: str
     status: str
@@ -42,6 +46,7 @@ class FileResult:
     width: int = 0
     height: int = 0
     moving: bool = False
+    silent: str = ""
     size: int = -1
     mtime_ns: int = 0
     start: int = 0

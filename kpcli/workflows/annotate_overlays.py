@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kpcli.atomic import staged_path
 from kpcli.images import write_image
+from kpcli.options import AnnotateOptions
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import Frame, Prediction
 from kpcli.writers.overlay import VideoOverlay, draw_faces, overlay_name
@@ -16,13 +17,18 @@ class Overlays:
     """Writes a mirror of the annotated folder ``root`` to ``folder``, with the faces drawn."""
 
     def __init__(
-        self, folder: Path, root: Path, staging: Path, scheme: LandmarkScheme, *, audio: bool
+        self,
+        folder: Path,
+        root: Path,
+        staging: Path,
+        scheme: LandmarkScheme,
+        options: AnnotateOptions,
     ) -> None:
         self._folder = folder
         self._root = root
         self._staging = staging
         self._scheme = scheme
-        self._audio = audio
+        self._options = options
         self._open = ExitStack()
         self._video: VideoOverlay | None = None
 
@@ -41,14 +47,27 @@ class Overlays:
             return
         if self._video is None:
             temporary = self._open.enter_context(self._staged(file, moving=True))
-            video = VideoOverlay(temporary, frame.source, audio=self._audio)
+            video = VideoOverlay(
+                temporary,
+                frame.source,
+                selection=self._options.frames,
+                fps=self._options.overlay_fps,
+            )
             self._video = self._open.enter_context(video)
         self._video.write(frame.pixels, frame.seconds)
 
-    def end(self) -> None:
-        """The file is complete; raises InputError as `add` does."""
+    def end(self) -> str:
+        """The file is complete; raises InputError as `add` does.
+
+        Returns
+        -------
+        str
+            Codec of the sound that had to be left out, "" if there was none.
+        """
+        silent = self._video.silent if self._video is not None else ""
         self._video = None
         self._open.close()
+        return silent
 
     def abandon(self, error: BaseException) -> None:
         """Leave nothing of the current file's overlay."""

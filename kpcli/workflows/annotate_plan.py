@@ -121,6 +121,7 @@ def settings(
         "pose": options.pose,
         "smooth": options.smooth,
         "overlays": options.overlays,
+        "overlay_fps": options.overlay_fps,
         "batch_size": options.batch_size,
         "shard": list(options.shard),
         "scheme": card.scheme,

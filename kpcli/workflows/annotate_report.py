@@ -45,6 +45,8 @@ class Report:
     frames: int
     ignored: Counter[str]
     problems: Sequence[FileResult]
+    silent: Counter[str]
+    """Overlays without their sound, by its codec."""
     interrupted: bool
     runtime: str
     written: Sequence[Path]
@@ -83,6 +85,9 @@ class Report:
         lines.append(f"landmarks: {self.out / LANDMARKS}")
         if self.overlays:
             lines.append(f"overlays:  {self.out / OVERLAYS}")
+        if self.silent:
+            codecs = ", ".join(f"{n} {codec}" for codec, n in self.silent.most_common())
+            lines.append(f"  without their sound, which MP4 cannot carry: {codecs}")
         lines += [f"also:      {path}" for path in self.written]
         return "\n".join(lines)
 
@@ -113,6 +118,7 @@ def make_report(
         frames=sum(r.frames for r in results),
         ignored=ignored,
         problems=[r for r in results if r.status in (FAILED, PARTIAL)],
+        silent=Counter(r.silent for r in results if r.silent),
         interrupted=interrupted,
         runtime=runtime,
         written=written,

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from kpcli.errors import InputError
-from kpcli.options import ALL_FRAMES, AnnotateOptions
+from kpcli.options import AnnotateOptions
 from kpcli.sources import read_frames
 from kpcli.types import Frame, FrameFaces, Prediction
 from kpcli.workflows.annotate_faces import FaceAnnotator
@@ -156,9 +156,8 @@ class _Recorder:
         self._current: _Note | None = None
         self._overlays: Overlays | None = None
         if job.options.overlays:
-            audio = job.options.frames == ALL_FRAMES
             folder = job.options.out / OVERLAYS
-            self._overlays = Overlays(folder, job.root, job.staging, scheme, audio=audio)
+            self._overlays = Overlays(folder, job.root, job.staging, scheme, job.options)
 
     def record(self, frame: Frame, faces: tuple[Prediction, ...]) -> None:
         """Add one frame's rows, and draw it."""
@@ -183,7 +182,7 @@ class _Recorder:
     def _end_file(self) -> None:
         if self._overlays is not None and self._current is not None:
             with self._noting(self._current, self._overlays):
-                self._overlays.end()
+                self._current.result.silent = self._overlays.end()
 
     @contextmanager
     def _noting(self, note: _Note, overlays: Overlays) -> Iterator[None]:

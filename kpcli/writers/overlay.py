@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -13,18 +14,20 @@ import numpy as np
 
 from kpcli.drawing import draw_landmarks
 from kpcli.errors import InputError
+from kpcli.options import ALL_FRAMES, FrameSelection
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import Pixels, Prediction
+from kpcli.writers.overlay_sound import Sound
 
 if TYPE_CHECKING:
-    from av import AudioStream, Packet, VideoStream
-    from av.container import InputContainer, OutputContainer
+    from av import VideoStream
+    from av.container import OutputContainer
 
 KEPT = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
 """Picture endings that overlays keep; pictures of other kinds become JPEG."""
 
-MP4_AUDIO = frozenset(("aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"))
-"""Sound that an MP4 file can carry as it is."""
+LONGEST = 600
+"""Seconds that one picture may stay in an overlay of a constant rate."""
 
 
 def overlay_name(file: str, *, moving: bool, root: Path) -> str:
@@ -52,24 +55,43 @@ def draw_faces(pixels: Pixels, faces: Sequence[Prediction], scheme: LandmarkSche
 class VideoOverlay:
     """An H.264 MP4 that browsers play, with the source's frame times and, where MP4 can, sound.
 
+    The times are the source's, unless the selection cuts the beginning off: then the first picture
+    comes at 0. The sound goes from the first picture to the last, or on to its own end where the
+    selection does not end early.
+
     Parameters
     ----------
     path : Path
         File to write.
     source : Path
         The video (or animation) that the frames come from.
-    audio : bool
-        Copy the source's sound.
+    selection : FrameSelection
+        Which of its frames come.
+    fps : float
+        Frames a second: every picture stays until the next; 0: as the source has them.
     """
 
-    def __init__(self, path: Path, source: Path, *, audio: bool) -> None:
+    def __init__(
+        self, path: Path, source: Path, *, selection: FrameSelection = ALL_FRAMES, fps: float = 0.0
+    ) -> None:
         self._path = path
+        self._selection = selection
         self._time_base, self._rate = _timing(source)
-        self._sound = _Sound(source) if audio else None
+        self._fps = Fraction(fps).limit_denominator(1001)
+        self._sound = Sound(source)
         self._output: OutputContainer | None = None
         self._stream: VideoStream | None = None
         self._size = (0, 0)
+        self._begin = 0.0
         self._last = -(2**62)
+        self._seconds = 0.0
+        self._held: Pixels | None = None
+        self._shown = False
+
+    @property
+    def silent(self) -> str:
+        """Codec of the source's sound if it had to be left out, else ""."""
+        return self._sound.left_out
 
     def write(self, pixels: Pixels, seconds: float) -> None:
         """Add a frame (H, W, 3) at its presentation time."""
@@ -77,34 +99,58 @@ class VideoOverlay:
 
         try:
             if self._output is None:
-                self._open(pixels.shape[1], pixels.shape[0])
+                self._open(pixels.shape[1], pixels.shape[0], seconds)
             assert self._output is not None
-            assert self._stream is not None
-            frame = av.VideoFrame.from_ndarray(self._fitted(pixels), format="rgb24")
-            frame.pts = max(round(seconds / self._time_base), self._last + 1)
-            frame.time_base = self._time_base
-            self._last = frame.pts
-            for packet in self._stream.encode(frame):
-                self._output.mux(packet)
-            if self._sound is not None:
-                self._sound.copy_until(seconds, self._output)
+            self._seconds = seconds
+            if self._fps:
+                self._show_held(seconds)
+                self._held = pixels
+            else:
+                at = round((seconds - self._begin) / self._time_base)
+                self._encode(pixels, max(at, self._last + 1), self._time_base)
+            self._sound.copy_until(seconds, self._output)
         except (av.FFmpegError, ValueError) as e:
             raise InputError(f"{self._path}: the overlay cannot be written", actual=str(e)) from e
 
-    def _open(self, width: int, height: int) -> None:
+    def _open(self, width: int, height: int, seconds: float) -> None:
         import av
 
+        cut = self._selection.first > 1 or self._selection.start is not None
+        self._begin = seconds if cut else 0.0
         self._size = (width, height)
         self._output = av.open(
             str(self._path.absolute()), "w", format="mp4", options={"movflags": "+faststart"}
         )
         options = {"preset": "veryfast", "crf": "20"}
-        self._stream = self._output.add_stream("libx264", rate=self._rate, options=options)
+        rate = self._fps or self._rate
+        self._stream = self._output.add_stream("libx264", rate=rate, options=options)
         self._stream.width, self._stream.height = width + width % 2, height + height % 2
         self._stream.pix_fmt = "yuv420p"
-        self._stream.codec_context.time_base = self._time_base
-        if self._sound is not None:
-            self._sound.join(self._output)
+        self._stream.codec_context.time_base = 1 / self._fps if self._fps else self._time_base
+        self._sound.join(self._output, seconds if cut else None)
+
+    def _show_held(self, until: float) -> None:
+        """Show the picture before at every tick of the constant rate up to this time."""
+        exactly = round((until - self._begin) / self._time_base) * self._time_base
+        tick = math.floor(exactly * self._fps + Fraction(1, 2))
+        if self._held is None:
+            self._last = tick - 1
+            return
+        if tick - self._last > LONGEST * self._fps:
+            raise ValueError(f"a picture that stays for more than {LONGEST} s")
+        while self._last + 1 < tick:
+            self._encode(self._held, self._last + 1, 1 / self._fps)
+
+    def _encode(self, pixels: Pixels, pts: int, time_base: Fraction) -> None:
+        import av
+
+        assert self._output is not None
+        assert self._stream is not None
+        frame = av.VideoFrame.from_ndarray(self._fitted(pixels), format="rgb24")
+        frame.pts, frame.time_base = pts, time_base
+        self._last, self._shown = pts, True
+        for packet in self._stream.encode(frame):
+            self._output.mux(packet)
 
     def _fitted(self, pixels: Pixels) -> Pixels:
         """Of the first frame's size, and even: an odd side gets its last row or column twice."""
@@ -120,10 +166,14 @@ class VideoOverlay:
         if self._output is None or self._stream is None:
             return
         try:
+            if self._held is not None:
+                self._show_held(self._seconds + float(1 / self._rate))
+                if not self._shown:
+                    self._encode(self._held, self._last + 1, 1 / self._fps)
             for packet in self._stream.encode(None):
                 self._output.mux(packet)
-            if self._sound is not None:
-                self._sound.copy_until(float("inf"), self._output)
+            whole = self._selection.last is None and self._selection.end is None
+            self._sound.copy_until(float("inf") if whole else self._seconds, self._output)
             self._output.close()
         except (av.FFmpegError, ValueError) as e:
             raise InputError(f"{self._path}: the overlay cannot be written", actual=str(e)) from e
@@ -141,8 +191,7 @@ class VideoOverlay:
             if error is None:
                 self.close()
         finally:
-            if self._sound is not None:
-                self._sound.close()
+            self._sound.close()
 
 
 def _timing(source: Path) -> tuple[Fraction, Fraction]:
@@ -158,56 +207,3 @@ def _timing(source: Path) -> tuple[Fraction, Fraction]:
     except (av.FFmpegError, ValueError, IndexError):
         pass
     return Fraction(1, 1000), Fraction(25)
-
-
-class _Sound:
-    """Copies the packets of a video's first sound track, as far as the pictures have come."""
-
-    def __init__(self, source: Path) -> None:
-        import av
-
-        self._input: InputContainer | None = None
-        self._target: AudioStream | None = None
-        self._packets: Iterator[Packet[AudioStream]] = iter(())
-        self._waiting: Packet[AudioStream] | None = None
-        try:
-            self._input = av.open(str(source.absolute()), metadata_errors="ignore")
-        except (av.FFmpegError, ValueError):
-            return  # no file that FFmpeg knows: an animation
-
-    def join(self, output: OutputContainer) -> None:
-        """Add a sound track to the output if there is one that it can carry."""
-        tracks = self._input.streams.audio if self._input else ()
-        if self._input and tracks and tracks[0].codec_context.codec.canonical_name in MP4_AUDIO:
-            self._target = output.add_stream_from_template(tracks[0])
-            self._packets = iter(self._input.demux(tracks[0]))
-
-    def copy_until(self, seconds: float, output: OutputContainer) -> None:
-        """Copy the packets that start by this time."""
-        while self._target is not None:
-            packet = self._waiting or self._next()
-            if packet is None:
-                self._target = None
-                return
-            self._waiting = packet
-            if packet.dts is None or packet.time_base is None:  # the empty packet at the end
-                self._waiting = None
-            elif float(packet.dts * packet.time_base) > seconds:
-                return
-            else:
-                self._waiting = None
-                packet.stream = self._target
-                output.mux(packet)
-
-    def _next(self) -> Packet[AudioStream] | None:
-        import av
-
-        try:
-            return next(self._packets, None)
-        except (av.FFmpegError, ValueError):
-            return None  # the pictures' reader reports the damage
-
-    def close(self) -> None:
-        """Close the source."""
-        if self._input is not None:
-            self._input.close()

@@ -281,7 +281,28 @@ def test_frame_selection_of_videos_only(tmp_path: Path) -> None:
     assert list(table["file"]) == ["a.png", *["v.mp4"] * 3]
     assert manifest(tmp_path / "out")["short.mp4"]["status"] == "skipped"
     overlay = list(read_frames(tmp_path / "out" / "overlays" / "v.mp4"))
-    assert [f.seconds for f in overlay] == pytest.approx([2 / 30, 5 / 30, 8 / 30], abs=1e-3)
+    assert [f.seconds for f in overlay] == pytest.approx([0, 3 / 30, 6 / 30], abs=1e-3)
+
+
+def test_overlays_of_a_constant_rate(tmp_path: Path) -> None:
+    write_video(tmp_path / "in" / "v.mp4", 30, audio="aac")
+    run(tmp_path / "in", tmp_path / "out", overlay_fps=10)
+    assert len(rows(tmp_path / "out")) == 30
+    assert len(list(read_frames(tmp_path / "out" / "overlays" / "v.mp4"))) == 10
+    with pytest.raises(InputError, match="other options"):
+        run(tmp_path / "in", tmp_path / "out", overlay_fps=15, resume=True)
+
+
+def test_the_summary_tells_of_sound_left_out_also_after_resume(tmp_path: Path) -> None:
+    for name in ("a.mkv", "b.mkv"):
+        write_video(tmp_path / "in" / name, 5, audio="pcm_s16le")
+    write_video(tmp_path / "in" / "c.mkv", 5, audio="aac")
+    for resume in (False, True):
+        report = run(tmp_path / "in", tmp_path / "out", resume=resume)
+        assert report.exit_code == 0
+        assert "without their sound, which MP4 cannot carry: 2 pcm_s16le" in report.summary()
+    report = run(tmp_path / "in", tmp_path / "silent", overlays=False)
+    assert "sound" not in report.summary()
 
 
 def test_output_inside_the_input_is_not_annotated(tmp_path: Path) -> None:

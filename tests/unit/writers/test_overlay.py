@@ -7,6 +7,7 @@ import pytest
 from media import picture, write_animation, write_video
 
 from kpcli.errors import InputError
+from kpcli.options import ALL_FRAMES, FrameSelection
 from kpcli.schemes import IBUG68
 from kpcli.sources import read_frames
 from kpcli.types import FaceBox, Prediction
@@ -56,10 +57,13 @@ def test_drawing_changes_the_face_and_leaves_the_rest() -> None:
     assert not changed[145:].any()
 
 
-def write_overlay(path: Path, source: Path, *, audio: bool = False) -> None:
-    with VideoOverlay(path, source, audio=audio) as overlay:
-        for frame in read_frames(source):
+def write_overlay(
+    path: Path, source: Path, selection: FrameSelection = ALL_FRAMES, fps: float = 0
+) -> str:
+    with VideoOverlay(path, source, selection=selection, fps=fps) as overlay:
+        for frame in read_frames(source, selection):
             overlay.write(frame.pixels, frame.seconds)
+    return overlay.silent
 
 
 def test_a_video_with_the_source_s_timing_that_browsers_play(tmp_path: Path) -> None:
@@ -81,7 +85,7 @@ def test_a_video_with_the_source_s_timing_that_browsers_play(tmp_path: Path) -> 
 
 def test_odd_sides_are_made_even(tmp_path: Path) -> None:
     source = write_video(tmp_path / "a.mp4", 3)
-    with VideoOverlay(tmp_path / "o.mp4", source, audio=False) as overlay:
+    with VideoOverlay(tmp_path / "o.mp4", source) as overlay:
         for i in range(3):
             overlay.write(picture(51, 37, seed=i), i / 30)
         overlay.write(picture(70, 37), 0.5)  # a frame of another size is fitted
@@ -97,20 +101,89 @@ def test_an_animation_becomes_a_video(tmp_path: Path) -> None:
     assert seconds == pytest.approx([0, 0.1, 0.4], abs=0.002)
 
 
-def sound(path: Path) -> list[tuple[int, int]]:
+def seeds(path: Path) -> list[int]:
+    """Which of the frames of `write_video` each frame shows."""
+    pictures = [picture(64, 48, seed=i).astype(int) for i in range(60)]
+    return [
+        int(np.argmin([np.abs(f.pixels - p).mean() for p in pictures])) for f in read_frames(path)
+    ]
+
+
+def test_a_constant_rate_shows_what_the_source_shows_at_that_time(tmp_path: Path) -> None:
+    pts = [0, 20, 25, 60, 61, 300]
+    source = write_video(tmp_path / "a.mkv", pts=pts, time_base=Fraction(1, 1000))
+    write_overlay(tmp_path / "o.mp4", source, fps=50)
+    frames = list(read_frames(tmp_path / "o.mp4"))
+    assert [f.seconds for f in frames] == pytest.approx([i / 50 for i in range(len(frames))])
+    assert seeds(tmp_path / "o.mp4") == [0, 2, 2, *[4] * 12, 5, 5]
+
+
+@pytest.mark.parametrize(("fps", "count"), [(10, 20), (15, 30), (29.97, 60), (30, 60), (60, 120)])
+def test_a_constant_rate_keeps_the_length(tmp_path: Path, fps: float, count: int) -> None:
+    source = write_video(tmp_path / "a.mp4", 60)
+    write_overlay(tmp_path / "o.mp4", source, fps=fps)
+    with av.open(str(tmp_path / "o.mp4")) as video:
+        assert video.streams.video[0].frames == count
+        assert float(video.streams.video[0].average_rate) == pytest.approx(fps)
+
+
+def test_a_constant_rate_slower_than_the_whole_video_has_a_frame(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "a.mp4", 3)
+    write_overlay(tmp_path / "o.mp4", source, fps=1)
+    assert seeds(tmp_path / "o.mp4") == [2]
+
+
+def test_a_gap_without_end_is_not_filled(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "a.mkv", pts=[0, 1, 10**6], time_base=Fraction(1, 1))
+    with pytest.raises(InputError, match="stays for more than 600 s"):
+        write_overlay(tmp_path / "o.mp4", source, fps=30)
+
+
+def sound(path: Path) -> list[tuple[float, int]]:
+    """Time and size of each packet of sound."""
     with av.open(str(path)) as video:
         if not video.streams.audio:
             return []
-        return [(p.pts, p.size) for p in video.demux(audio=0) if p.pts is not None]
+        packets = [p for p in video.demux(audio=0) if p.pts is not None]
+        return [(float(p.pts * p.time_base), p.size) for p in packets]
 
 
 def test_sound_is_kept_packet_by_packet(tmp_path: Path) -> None:
-    source = write_video(tmp_path / "a.mp4", 60, audio=True)
-    write_overlay(tmp_path / "o.mp4", source, audio=True)
+    source = write_video(tmp_path / "a.mp4", 60, audio="aac")
     assert len(sound(source)) > 20
-    assert sound(tmp_path / "o.mp4") == sound(source)
-    write_overlay(tmp_path / "silent.mp4", source, audio=False)
-    assert sound(tmp_path / "silent.mp4") == []
+    for fps in (0, 12):
+        assert write_overlay(tmp_path / "o.mp4", source, fps=fps) == ""
+        assert sound(tmp_path / "o.mp4") == sound(source)
+    write_overlay(tmp_path / "o.mp4", source, FrameSelection(every=7))
+    assert sound(tmp_path / "o.mp4") == sound(source), "the same stretch of time"
+
+
+@pytest.mark.parametrize(
+    "cut", [FrameSelection(start=1, end=1.5), FrameSelection(first=31, last=46, every=3)]
+)
+def test_a_cut_begins_at_0_with_its_sound(tmp_path: Path, cut: FrameSelection) -> None:
+    source = write_video(tmp_path / "a.mp4", 60, audio="aac")
+    write_overlay(tmp_path / "o.mp4", source, cut)
+    seconds = [f.seconds for f in read_frames(tmp_path / "o.mp4")]
+    assert seconds == pytest.approx([i / 30 for i in range(0, 16, cut.every)])
+    expected = [(t - 1, size) for t, size in sound(source) if 1 - 1024 / 16000 < t <= 1.5]
+    got = sound(tmp_path / "o.mp4")
+    assert [size for _, size in got] == [size for _, size in expected]
+    assert [t for t, _ in got] == pytest.approx([t for t, _ in expected], abs=1e-3)
+
+
+def test_only_an_end_is_cut_off(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "a.mp4", 60, audio="aac")
+    write_overlay(tmp_path / "o.mp4", source, FrameSelection(last=31))
+    assert sound(tmp_path / "o.mp4") == [(t, size) for t, size in sound(source) if t <= 1]
+
+
+def test_sound_that_mp4_cannot_carry_is_named(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "a.mkv", 10, audio="pcm_s16le")
+    assert sound(source)
+    assert write_overlay(tmp_path / "o.mp4", source) == "pcm_s16le"
+    assert sound(tmp_path / "o.mp4") == []
+    assert len(list(read_frames(tmp_path / "o.mp4"))) == 10
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
