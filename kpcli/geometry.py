@@ -188,6 +188,23 @@ class CropTransform:
         return self.to_frame_pixels(pixels).astype(np.float32)
 
 
+def turned_box(
+    points: Points, box: FaceBox, scheme: LandmarkScheme, rotation: float
+) -> tuple[FaceBox, tuple[float, float]]:
+    """Box with the side of the turned face's landmark box, and the shift to its centre.
+
+    ``points`` (N, 2) and ``box`` are in frame pixels, ``rotation`` in degrees clockwise; the shift
+    is in sides of the box that is returned: what `CropTransform.from_box` takes.
+    """
+    turn = CropTransform.from_box(box, 256, 2.0, rotation=rotation)
+    turned = landmark_box(turn.to_crop_pixels(points), scheme)
+    centre = turn.to_frame_pixels(np.array(turned.centre))
+    side = turned.side / turn.pixels_per_pixel
+    cx, cy = box.centre
+    resized = FaceBox(cx - side / 2, cy - side / 2, cx + side / 2, cy + side / 2)
+    return resized, (float(centre[0] - cx) / side, float(centre[1] - cy) / side)
+
+
 def flip_points(points: Points, scheme: LandmarkScheme) -> Points:
     """Reorder the points (..., N, 2) of a face that was mirrored; coordinates are left alone.
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from kpcli.geometry import CropTransform, flip_points, landmark_box
+from kpcli.geometry import CropTransform, flip_points, turned_box
 from kpcli.options import AugmentOptions
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import FaceBox, Pixels, Points
@@ -69,19 +69,6 @@ def geometric(
     )  # fmt: skip
     unit = transform.to_unit(points).astype(np.float32)
     return transform.to_crop(pixels), flip_points(unit, scheme) if mirror else unit
-
-
-def turned_box(
-    points: Points, box: FaceBox, scheme: LandmarkScheme, rotation: float
-) -> tuple[FaceBox, tuple[float, float]]:
-    """Box with the side of the turned face's landmark box, and the shift to its centre."""
-    turn = CropTransform.from_box(box, 256, 2.0, rotation=rotation)
-    turned = landmark_box(turn.to_crop_pixels(points), scheme)
-    centre = turn.to_frame_pixels(np.array(turned.centre))
-    side = turned.side / turn.pixels_per_pixel
-    cx, cy = box.centre
-    resized = FaceBox(cx - side / 2, cy - side / 2, cx + side / 2, cy + side / 2)
-    return resized, (float(centre[0] - cx) / side, float(centre[1] - cy) / side)
 
 
 def photometric(rng: Rng, crop: Pixels, options: AugmentOptions) -> Pixels:

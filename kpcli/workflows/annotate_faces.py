@@ -5,23 +5,19 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from kpcli.catalogue import Detector, load
 from kpcli.following import Follower
-from kpcli.geometry import CropTransform
 from kpcli.head_pose import head_pose
 from kpcli.model_bundle import ModelCard
 from kpcli.options import NO_SMOOTHING, AnnotateOptions
 from kpcli.schemes import IBUG68
 from kpcli.smoothing import OneEuro
 from kpcli.tracking import Scene, Tracker, same_scene, scene_of
-from kpcli.types import FaceBox, Frame, Pixels, Prediction
+from kpcli.types import FaceBox, Frame, Prediction
+from kpcli.workflows.looks import FacePredictor, Look, Seen, landmarks
 from kpcli.writers.landmark_csv import Extra
 
 MAX_FRAMES = 16
@@ -32,41 +28,11 @@ MAX_HELD_PIXELS = 24_000_000
 Annotated = tuple[Frame, tuple[Prediction, ...]]
 
 
-class Faces(Protocol):
-    """What a predictor says of B crops; see `kpcli.predictor.PredictedFaces`."""
-
-    @property
-    def unit(self) -> NDArray[np.float32]: ...
-    @property
-    def scores(self) -> NDArray[np.float32]: ...
-    @property
-    def confidence(self) -> NDArray[np.float32]: ...
-
-
-class FacePredictor(Protocol):
-    """What annotation needs of `kpcli.predictor.Predictor`."""
-
-    card: ModelCard
-
-    def predict(self, crops: Pixels) -> Faces:
-        """Landmarks of crops (B, S, S, 3) uint8 RGB."""
-
-
 def extras(options: AnnotateOptions, card: ModelCard) -> tuple[Extra, ...]:
     """The optional columns of a run; head pose is known of 68-point schemes only."""
     pose = options.pose and card.landmark_scheme.name == IBUG68.name
     wanted = {Extra.POSE: pose, Extra.SMOOTH: options.smooth != NO_SMOOTHING}
     return tuple(extra for extra in Extra if wanted[extra])
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A face box of one of the batch's frames, and its crop."""
-
-    frame: int
-    box: FaceBox
-    transform: CropTransform
-    crop: Pixels
 
 
 class FaceAnnotator:
@@ -136,28 +102,13 @@ class FaceAnnotator:
         self, frames: Sequence[Frame], boxes: Sequence[Sequence[FaceBox]]
     ) -> list[list[Prediction]]:
         """The faces in the boxes of each frame, in their order."""
-        found = [
-            self._cut(i, frame, box)
-            for i, (frame, mine) in enumerate(zip(frames, boxes, strict=True))
-            for box in mine
-        ]
+        owners = [i for i, mine in enumerate(boxes) for _ in mine]
+        looks = [Look(frames[i].pixels, box) for i, mine in enumerate(boxes) for box in mine]
         faces: list[list[Prediction]] = [[] for _ in frames]
-        size = max(1, self._options.batch_size)
-        for start in range(0, len(found), size):
-            part = found[start : start + size]
-            predicted = self._predictor.predict(np.stack([f.crop for f in part]))
-            for i, face in enumerate(part):
-                points = face.transform.to_frame(predicted.unit[i])
-                scores, confidence = predicted.scores[i], float(predicted.confidence[i])
-                faces[face.frame].append(
-                    _prediction(frames[face.frame], face.box, points, scores, confidence)
-                )
+        seen = landmarks(self._predictor, looks, self._options.batch_size)
+        for i, look, face in zip(owners, looks, seen, strict=True):
+            faces[i].append(_prediction(frames[i], look.box, face))
         return faces
-
-    def _cut(self, number: int, frame: Frame, box: FaceBox) -> _Found:
-        card = self._predictor.card
-        transform = CropTransform.from_box(box, card.input_size, card.crop_scale)
-        return _Found(number, box, transform, transform.to_crop(frame.pixels))
 
     def _follow(self, frame: Frame) -> list[Prediction]:
         """The faces of a video's next frame: where the last ones went, and new ones."""
@@ -223,13 +174,8 @@ def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
         yield batch
 
 
-def _prediction(
-    frame: Frame,
-    box: FaceBox,
-    points: NDArray[np.float32],
-    scores: NDArray[np.float32],
-    confidence: float,
-) -> Prediction:
+def _prediction(frame: Frame, box: FaceBox, face: Seen) -> Prediction:
     return Prediction(
-        frame.source, frame.index, frame.seconds, box, points, scores, confidence, track=0
-    )
+        frame.source, frame.index, frame.seconds, box,
+        face.points, face.scores, face.confidence, track=0,
+    )  # fmt: skip

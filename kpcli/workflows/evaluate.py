@@ -19,7 +19,8 @@ from kpcli.options import EvalOptions
 from kpcli.predictor import Predictor
 from kpcli.schemes import LandmarkScheme, can_convert, get_scheme
 from kpcli.types import Sample
-from kpcli.workflows.evaluation_faces import FacePredictor, ScoredFace, Unreadable, predict_faces
+from kpcli.workflows.evaluation_faces import ScoredFace, Unreadable, predict_faces
+from kpcli.workflows.looks import FacePredictor
 
 LABELS = "labels"
 

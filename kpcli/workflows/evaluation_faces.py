@@ -7,35 +7,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from kpcli.catalogue import Detector
 from kpcli.dataset_csv import with_landmark_box
 from kpcli.errors import InputError
-from kpcli.geometry import CropTransform
 from kpcli.images import read_image
 from kpcli.model_bundle import ModelCard
-from kpcli.predictor import PredictedFaces
 from kpcli.progress import progress
 from kpcli.schemes import convert_points
 from kpcli.types import FaceBox, Pixels, Points, Sample
+from kpcli.workflows.looks import FacePredictor, Look, landmarks
 
 BATCH = 64
+MAX_HELD_BYTES = 2**28
+"""A batch ends early where its pictures take more."""
 PICTURES = 8
 """Decoded pictures that wait at a time: what bounds the memory."""
 
 MATCH_IOU = 0.4
 """A detected box belongs to a label if it overlaps the label's landmark box by more than this."""
-
-
-class FacePredictor(Protocol):
-    """What `kpcli.predictor.Predictor` offers."""
-
-    card: ModelCard
-
-    def predict(self, crops: Pixels) -> PredictedFaces: ...
 
 
 @dataclass(frozen=True)
@@ -60,42 +52,38 @@ class Unreadable:
     reason: str
 
 
-@dataclass(frozen=True)
-class _Crop:
-    sample: Sample
-    box: FaceBox
-    transform: CropTransform
-    pixels: Pixels
-
-
 def predict_faces(
     samples: Sequence[Sample], predictor: FacePredictor, detector: Detector | None
 ) -> Iterator[ScoredFace | Unreadable]:
     """Every sample once, in no particular order; boxes are the labels' where no detector is."""
-    waiting: list[_Crop] = []
-    for item in _crops(samples, predictor.card, detector):
-        if isinstance(item, _Crop):
+    waiting: list[tuple[Sample, Look]] = []
+    held = 0
+    for item in _looks(samples, predictor.card, detector):
+        if isinstance(item, tuple):
             waiting.append(item)
-            if len(waiting) == BATCH:
+            held += item[1].frame.nbytes
+            if len(waiting) == BATCH or held > MAX_HELD_BYTES:
                 yield from _predict(waiting, predictor)
-                waiting = []
+                waiting, held = [], 0
         else:
             yield item
     if waiting:
         yield from _predict(waiting, predictor)
 
 
-def _predict(crops: Sequence[_Crop], predictor: FacePredictor) -> Iterator[ScoredFace]:
-    faces = predictor.predict(np.stack([c.pixels for c in crops]))
+def _predict(
+    waiting: Sequence[tuple[Sample, Look]], predictor: FacePredictor
+) -> Iterator[ScoredFace]:
+    seen = landmarks(predictor, [look for _, look in waiting], BATCH)
     source = predictor.card.landmark_scheme.name
-    for crop, unit, confidence in zip(crops, faces.unit, faces.confidence, strict=True):
-        points = convert_points(crop.transform.to_frame(unit), source, crop.sample.scheme)
-        yield ScoredFace(crop.sample, points, crop.box, float(confidence))
+    for (sample, look), face in zip(waiting, seen, strict=True):
+        points = convert_points(face.points, source, sample.scheme)
+        yield ScoredFace(sample, points, look.box, face.confidence)
 
 
-def _crops(
+def _looks(
     samples: Sequence[Sample], card: ModelCard, detector: Detector | None
-) -> Iterator[_Crop | ScoredFace | Unreadable]:
+) -> Iterator[tuple[Sample, Look] | ScoredFace | Unreadable]:
     by_picture: dict[Path, list[Sample]] = {}
     for sample in samples:
         by_picture.setdefault(sample.image, []).append(sample)
@@ -116,8 +104,7 @@ def _crops(
             if box is None:
                 yield ScoredFace(sample, np.full_like(sample.points, np.nan))
             else:
-                transform = CropTransform.from_box(box, card.input_size, card.crop_scale)
-                yield _Crop(sample, box, transform, transform.to_crop(pixels))
+                yield sample, Look(pixels, box)
 
 
 def _spans_an_area(sample: Sample) -> bool:

@@ -3,7 +3,8 @@
 Usage: python tests/benchmarks/robustness.py FACES.csv [--split test] [--model default]
        [--background WIDER.csv] [--json FILE]
 
-Prints NME (the scheme's default protocol, label boxes) under each condition; by the face's turn to
+Prints NME (the scheme's default protocol, label boxes, a second look where kpcli takes one) under
+each condition; by the face's turn to
 the side; the confidence's AUROC against failures and against crops without a face (from pictures
 of split val of a widerface CSV); how far expected and true errors agree; and how points follow a
 shift by one pixel and a re-encoding.
@@ -20,14 +21,15 @@ import cv2
 import numpy as np
 
 from kpcli.dataset_csv import read_dataset, with_landmark_box
-from kpcli.geometry import CropTransform
+from kpcli.geometry import CropTransform, turned_box
 from kpcli.images import read_image
 from kpcli.metrics import face_nme, failure_rate
 from kpcli.model_bundle import ModelBundle
 from kpcli.predictor import PredictedFaces, Predictor
 from kpcli.schemes import get_scheme
-from kpcli.training.augment import turned_box
 from kpcli.training.negatives import negative_patches
+from kpcli.types import FaceBox
+from kpcli.workflows.looks import Look, landmarks
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -45,7 +47,7 @@ def half(side: str) -> Change:
 
 def small(face_px: int, scale: float) -> Change:
     def shrink(crop: np.ndarray) -> np.ndarray:
-        side = max(2, round(face_px * scale))
+        side = max(2, round(2 * face_px * scale))
         down = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
         return cv2.resize(down, crop.shape[:2], interpolation=cv2.INTER_LINEAR)
 
@@ -72,6 +74,11 @@ def auroc(good: np.ndarray, bad: np.ndarray) -> float:
     )
 
 
+def _after(second: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Two affine maps (2, 3) as one."""
+    return second @ np.vstack([first, [0.0, 0.0, 1.0]])
+
+
 class Bench:
     def __init__(self, csv: Path, split: str, model: str) -> None:
         bundle = ModelBundle.open(model)
@@ -83,34 +90,41 @@ class Bench:
     def predict(
         self, change: Change | None = None, rotation: float = 0.0, shift: float = 0.0
     ) -> tuple[PredictedFaces, np.ndarray, list[CropTransform]]:
-        """Predictions, true unit points, and transforms of all faces under one condition."""
-        crops, truth, transforms = [], [], []
+        """Predictions and true points as unit points of a plain crop, and its transforms.
+
+        Each face is put into a frame of its own, twice the crop, and changed there.
+        """
+        looks, truth, transforms = [], [], []
+        size, scale = self.card.input_size, self.card.crop_scale
         for sample, pixels in zip(self.samples, self.pictures, strict=True):
             box, moved = sample.face, (0.0, 0.0)
             if rotation:
                 box, moved = turned_box(sample.points, box, self.scheme, rotation)
             offset = shift / box.side
-            transform = CropTransform.from_box(
+            whole = CropTransform.from_box(
                 box,
-                self.card.input_size,
-                self.card.crop_scale,
+                2 * size,
+                2 * scale,
                 rotation=rotation,
                 shift=(moved[0] + offset, moved[1] + offset),
             )
-            crop = transform.to_crop(pixels)
-            crops.append(crop if change is None else change(crop))
-            truth.append(transform.to_unit(sample.points))
-            transforms.append(transform)
-        return self.run(np.stack(crops)), np.stack(truth), transforms
-
-    def run(self, crops: np.ndarray) -> PredictedFaces:
-        parts = [self.predictor.predict(crops[i : i + 64]) for i in range(0, len(crops), 64)]
-        return PredictedFaces(
-            *(
-                np.concatenate([getattr(p, f) for p in parts])
-                for f in ("unit", "scores", "confidence")
-            )
+            frame = whole.to_crop(pixels)
+            middle, half_side = (2 * size - 1) / 2, size / scale / 2
+            low, high = middle - half_side, middle + half_side
+            look = Look(frame if change is None else change(frame), FaceBox(low, low, high, high))
+            plain = look.transform(self.card)
+            looks.append(look)
+            truth.append(plain.to_unit(whole.to_crop_pixels(sample.points)))
+            transforms.append(CropTransform(_after(plain.matrix, whole.matrix), size))
+        seen = landmarks(self.predictor, looks)
+        unit = [look.transform(self.card).to_unit(s.points)
+                for look, s in zip(looks, seen, strict=True)]  # fmt: skip
+        faces = PredictedFaces(
+            np.array(unit, np.float32),
+            np.array([s.scores for s in seen], np.float32),
+            np.array([s.confidence for s in seen], np.float32),
         )
+        return faces, np.stack(truth), transforms
 
 
 def main() -> None:
@@ -194,8 +208,10 @@ def confidence(
     )
     if background is not None:
         patches = negative_patches(read_dataset(background, split="val"), 1000, 0)
-        size = bench.card.input_size
-        none = bench.run(np.stack([cv2.resize(p, (size, size)) for p in patches])).confidence
+        scale = bench.card.crop_scale
+        looks = [Look(p, FaceBox(0, 0, (p.shape[0] - 1) / scale, (p.shape[0] - 1) / scale))
+                 for p in patches]  # fmt: skip
+        none = np.array([s.confidence for s in landmarks(bench.predictor, looks)])
         report["auroc_background"] = auroc(plain, none)
         print(
             f"AUROC of confidence, faces against {len(none)} crops without one: "

@@ -21,6 +21,7 @@ from PIL import Image
 from kpcli.cli import app
 from kpcli.dataset_csv import write_dataset
 from kpcli.drawing import TRUTH
+from kpcli.geometry import REFERENCE_FIVE
 from kpcli.model_bundle import ModelBundle, ModelCard, write_card
 from kpcli.predictor import PredictedFaces
 from kpcli.schemes import IBUG68, WFLW98, WFLW98_TO_IBUG68, LandmarkScheme
@@ -34,8 +35,10 @@ EYES = 0.4
 
 
 def face_shape(scheme: LandmarkScheme = IBUG68) -> np.ndarray:
-    """Points (N, 2) as fractions 0..1 of a box that they span exactly."""
+    """Points (N, 2) of an upright face as fractions 0..1 of a box that they span exactly."""
     points = np.random.default_rng(0).uniform(0.2, 0.8, (scheme.n_points, 2))
+    for group, place in zip(scheme.five, REFERENCE_FIVE + 0.5, strict=True):
+        points[list(group)] = place
     (left,), (right,) = scheme.normalisers["ocular"]
     points[left], points[right] = (0.3, 0.35), (0.3 + EYES, 0.35)
     points[0], points[1] = (0, 0), (1, 1)

@@ -251,7 +251,7 @@ def test_many_faces_their_order_and_limits(tmp_path: Path) -> None:
     assert list(rows(tmp_path / "all")["left"]) == [8, 48, 88, 128]
     run(tmp_path / "in", tmp_path / "two", detector=detector, max_faces=2)
     assert list(rows(tmp_path / "two")["left"]) == [48, 128], "the two most confident"
-    run(tmp_path / "in", tmp_path / "sure", detector=detector, min_confidence=0.5)
+    run(tmp_path / "in", tmp_path / "sure", detector=detector, min_confidence=0.75)
     assert list(rows(tmp_path / "sure")["left"]) == [48, 88, 128]
     run(tmp_path / "in", tmp_path / "none", detector=detector, min_confidence=0.99)
     assert list(rows(tmp_path / "none")["success"]) == [0]

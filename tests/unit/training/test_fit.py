@@ -16,8 +16,10 @@ from kpcli.images import write_image
 from kpcli.model_bundle import ModelBundle
 from kpcli.options import AugmentOptions, TrainOptions
 from kpcli.predictor import Predictor
+from kpcli.runtimes.keras_runtime import load_model
 from kpcli.training.fit import Checkpoint, Schedule, averaging_momentum
 from kpcli.types import Sample
+from kpcli.workflows import run_folder
 from kpcli.workflows import train as workflow
 
 
@@ -34,7 +36,7 @@ def tiny(n_points: int) -> keras.Model:
 def tiny_architecture(monkeypatch) -> None:
     monkeypatch.setattr(workflow, "architecture_facts", lambda name: (32, "rgb"))
     monkeypatch.setattr(
-        workflow, "build_architecture", lambda name, n_points, weights: tiny(n_points)
+        run_folder, "build_architecture", lambda name, n_points, weights: tiny(n_points)
     )
 
 
@@ -191,3 +193,14 @@ def test_averaging_forgets_the_first_weights_in_short_runs() -> None:
     assert averaging_momentum(0.998, 10_000) == 0.998
     assert averaging_momentum(0.998, 100) ** 100 < 1e-4
     assert averaging_momentum(0.998, 5) == 0.0
+
+
+def test_a_bundle_is_float32_whatever_it_was_trained_in(faces, tmp_path) -> None:
+    trained = workflow.train(options(faces, precision="mixed_bfloat16"), say=lambda _: None)
+    assert keras.config.dtype_policy().name == "float32"
+    model = load_model(trained.weights)
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    history = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert history["best"]["val_nme"] == pytest.approx(
+        trained.card.metrics["validation"]["nme_mean"], abs=1e-3
+    )
