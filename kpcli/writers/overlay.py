@@ -29,6 +29,9 @@ KEPT = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
 LONGEST = 600
 """Seconds that one picture may stay in an overlay of a constant rate."""
 
+THREADS = 2
+"""Of the video encoder."""
+
 
 def overlay_name(file: str, *, moving: bool, root: Path) -> str:
     """Name of a source file's overlay: the same, with an ending added where the kind changes.
@@ -121,11 +124,14 @@ class VideoOverlay:
         self._output = av.open(
             str(self._path.absolute()), "w", format="mp4", options={"movflags": "+faststart"}
         )
-        options = {"preset": "veryfast", "crf": "20"}
+        # Without cpu-independent, x264 differs from run to run where the CPU has AVX-512; another
+        # number of threads, by default one that depends on the cores, makes another stream.
+        options = {"preset": "veryfast", "crf": "20", "x264-params": "cpu-independent=1"}
         rate = self._fps or self._rate
         self._stream = self._output.add_stream("libx264", rate=rate, options=options)
         self._stream.width, self._stream.height = width + width % 2, height + height % 2
         self._stream.pix_fmt = "yuv420p"
+        self._stream.codec_context.thread_count = THREADS
         self._stream.codec_context.time_base = 1 / self._fps if self._fps else self._time_base
         self._sound.join(self._output, seconds if cut else None)
 

@@ -66,6 +66,15 @@ def write_overlay(
     return overlay.silent
 
 
+def test_a_video_has_the_same_bytes_every_time(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "a.mp4", 12)
+    found = set()
+    for _ in range(30):
+        write_overlay(tmp_path / "o.mp4", source)
+        found.add((tmp_path / "o.mp4").read_bytes())
+    assert len(found) == 1
+
+
 def test_a_video_with_the_source_s_timing_that_browsers_play(tmp_path: Path) -> None:
     pts = [0, 20, 25, 60, 61, 300]
     source = write_video(tmp_path / "a.mkv", pts=pts, time_base=Fraction(1, 1000))
