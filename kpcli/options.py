@@ -140,6 +140,10 @@ NO_SMOOTHING = "none"
 SMOOTHINGS = (NO_SMOOTHING, "one-euro")
 
 
+LOCAL, RAY = "local", "ray"
+ENGINES = (LOCAL, RAY)
+
+
 @dataclass(frozen=True)
 class AnnotateOptions:
     """Options of ``kpcli annotate``."""
@@ -160,12 +164,12 @@ class AnnotateOptions:
     min_confidence: float = 0.25
     """Faces below are left out: most of them are none."""
     overlays: bool = True
+    overlay_fps: float = 0.0
+    """Frames a second of overlay videos; 0: at the source's times."""
     formats: tuple[str, ...] = ("csv",)
     pose: bool = True
     """Columns yaw, pitch, roll, where the scheme has 68 points."""
     smooth: str = NO_SMOOTHING
-    overlay_fps: float = 0.0
-    """Frames a second of overlay videos; 0: at the source's times."""
     """One of `SMOOTHINGS`: columns of points steadied over time, beside the raw ones."""
     frames: FrameSelection = ALL_FRAMES
     shard: tuple[int, int] = (1, 1)
@@ -173,8 +177,13 @@ class AnnotateOptions:
     resume: bool = False
     overwrite: bool = False
     dry_run: bool = False
+    engine: str = LOCAL
+    """One of `ENGINES`: where the work is done; the results are the same."""
     workers: int = 0
-    """Processes; 1: none but this one; 0: as the work and the machine suggest."""
+    """Processes; 1: none but this one; 0: as the work and the machine suggest.
+
+    With Ray, CPUs of the cluster; 0: all of them.
+    """
     timeout: float = 120.0
     """Seconds that a picture or a video frame may take; 0: no limit."""
     max_megapixels: float = 200.0

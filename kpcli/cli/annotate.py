@@ -61,6 +61,7 @@ Shard = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="Finish what an earlier run left.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run's results.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what would be done.")]
+Engine = Annotated[str, typer.Option(help="local, or ray: on a Ray cluster (kpcli[ray]).")]
 Workers = Annotated[
     int, typer.Option(min=0, help="Processes; 1: only this one; 0: as the work suggests.")
 ]
@@ -85,8 +86,8 @@ def folder(
     max_faces: MaxFaces = _D.max_faces,
     min_confidence: MinConfidence = _D.min_confidence,
     overlays: Overlays = _D.overlays,
-    formats: Formats = ",".join(_D.formats),
     overlay_fps: OverlayFps = _D.overlay_fps,
+    formats: Formats = ",".join(_D.formats),
     pose: Pose = _D.pose,
     smooth: Smooth = _D.smooth,
     every: Every = _D.frames.every,
@@ -97,6 +98,7 @@ def folder(
     resume: Resume = _D.resume,
     overwrite: Overwrite = _D.overwrite,
     dry_run: DryRun = _D.dry_run,
+    engine: Engine = _D.engine,
     workers: Workers = _D.workers,
     timeout: Timeout = _D.timeout,
     max_megapixels: MaxMegapixels = _D.max_megapixels,
@@ -119,9 +121,9 @@ def file(
     max_faces: MaxFaces = _D.max_faces,
     min_confidence: MinConfidence = _D.min_confidence,
     overlays: Overlays = _D.overlays,
+    overlay_fps: OverlayFps = _D.overlay_fps,
     formats: Formats = ",".join(_D.formats),
     pose: Pose = _D.pose,
-    overlay_fps: OverlayFps = _D.overlay_fps,
     smooth: Smooth = _D.smooth,
     every: Every = _D.frames.every,
     frames: Frames = "",
@@ -131,6 +133,7 @@ def file(
     resume: Resume = _D.resume,
     overwrite: Overwrite = _D.overwrite,
     dry_run: DryRun = _D.dry_run,
+    engine: Engine = _D.engine,
     workers: Workers = _D.workers,
     timeout: Timeout = _D.timeout,
     max_megapixels: MaxMegapixels = _D.max_megapixels,

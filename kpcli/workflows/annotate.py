@@ -13,13 +13,14 @@ from kpcli.model_bundle import ModelBundle
 from kpcli.options import SMOOTHINGS, AnnotateOptions
 from kpcli.progress import progress
 from kpcli.sources.folder import is_video
-from kpcli.workflows.annotate_engine import run_units
-from kpcli.workflows.annotate_faces import FacePredictor, extras
+from kpcli.workflows.annotate_engine import check_engine, run_units
+from kpcli.workflows.annotate_faces import extras
 from kpcli.workflows.annotate_formats import check_formats, outputs, write_formats
 from kpcli.workflows.annotate_ledger import MANIFEST, Ledger
 from kpcli.workflows.annotate_plan import Plan, make_plan, settings
 from kpcli.workflows.annotate_report import Report, make_report, many, write_manifest, write_run
 from kpcli.workflows.annotate_unit import Job, Unit
+from kpcli.workflows.looks import FacePredictor
 from kpcli.writers.landmark_csv import header
 
 
@@ -72,6 +73,7 @@ def _check_names(options: AnnotateOptions) -> None:
     """A wrong name fails before all else."""
     load("detector", options.detector.partition(":")[0])
     check_formats(options.formats)
+    check_engine(options.engine)
     if options.smooth not in SMOOTHINGS:
         raise UsageError(f"unknown smoothing {options.smooth!r}", expected=", ".join(SMOOTHINGS))
 

@@ -1,4 +1,4 @@
-"""Run the units of a job: in this process, or in several that may hang or die."""
+"""Run the units of a job: in this process, or in several that may hang or die, here or afar."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
 from kpcli.detectors import create_detector
+from kpcli.errors import ModelError, UsageError
 from kpcli.model_bundle import ModelBundle
-from kpcli.options import AnnotateOptions
+from kpcli.options import ENGINES, RAY, AnnotateOptions
 from kpcli.runtimes import AUTO, usable
 from kpcli.sources.folder import is_video
-from kpcli.workflows.annotate_faces import FaceAnnotator, FacePredictor
+from kpcli.workflows.annotate_faces import FaceAnnotator
 from kpcli.workflows.annotate_unit import Job, Unit, UnitResult, run_unit
+from kpcli.workflows.looks import FacePredictor
 
 MUCH_WORK = 64
 """From so many pictures on, starting processes pays."""
@@ -26,10 +29,33 @@ A_VIDEO = 32
 """Pictures whose work a video may be."""
 
 
+def check_engine(name: str) -> None:
+    """See that units can be run so.
+
+    Raises
+    ------
+    UsageError
+        If there is no such engine.
+    ModelError
+        If its library is not installed.
+    """
+    if name not in ENGINES:
+        raise UsageError(f"unknown engine {name!r}", expected=", ".join(ENGINES))
+    if name == RAY and find_spec("ray") is None:
+        raise ModelError(
+            "--engine ray needs Ray, which is not installed",
+            next_step="pip install 'kpcli[ray]', on all nodes of the cluster",
+        )
+
+
 def run_units(
     units: Sequence[Unit], job: Job, predictor: FacePredictor | None
 ) -> Iterator[UnitResult]:
     """The results of all units, as they get done."""
+    if job.options.engine == RAY:
+        from kpcli.workflows.annotate_ray import run_ray
+
+        return run_ray(units, job, predictor)
     workers = _workers(units, job.options, predictor)
     if workers <= 1:
         return run_serial(units, job, predictor)

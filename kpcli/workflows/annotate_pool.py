@@ -1,4 +1,9 @@
-"""Units of work in several processes, each of which may hang or die without harm to the rest."""
+"""Units of work in several workers, each of which may hang or die without harm to the rest.
+
+`Pool` hands out the units and deals with what becomes of them; `run_pool` has its workers in
+processes of this machine. What a worker sends is a `UnitResult`, the name of the file it has in
+hand (a sign of life), True once it is ready, or why it cannot go on.
+"""
 
 from __future__ import annotations
 
@@ -8,50 +13,173 @@ import pickle
 import signal
 import time
 import traceback
+from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from typing import Generic, TypeVar
 
 from kpcli.errors import KpcliError, ModelError
 from kpcli.runtimes import limit_threads
 from kpcli.workflows.annotate_engine import give_up, make_annotator, overtime
-from kpcli.workflows.annotate_faces import FacePredictor
+from kpcli.workflows.annotate_faces import FaceAnnotator
 from kpcli.workflows.annotate_unit import Job, Unit, UnitResult, run_unit
+from kpcli.workflows.looks import FacePredictor
 
 DEATHS = 2
 """A file in whose hands so many workers died is given up."""
+STEP = 1.0
+"""Seconds to wait for news before looking at the clock."""
 _BEAT = 0.2
 """Seconds between two signs of life of one file."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A worker's bug, to be raised in the parent."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A worker is no more: how it ended in a few words, and all that is known."""
+
+    how: str
+    detail: str = ""
+
+
+Message = UnitResult | str | bool | KpcliError | Trace | Ended
+
+
+class Worker:
+    """What a pool knows of one of its workers."""
+
+    def __init__(self) -> None:
+        self.ready = False
+        self.unit: Unit | None = None
+        self.file = ""
+        self.heard = time.monotonic()
+
+
+W = TypeVar("W", bound=Worker)
+
+
+class Pool(ABC, Generic[W]):
+    """Workers, and the units that they are to do."""
+
+    advice = ""
+    """What to do where no worker comes to work."""
+
+    def __init__(self, units: Sequence[Unit], job: Job) -> None:
+        self._queue = deque(units)
+        self._timeout = job.options.timeout
+        self._deaths: Counter[str] = Counter()
+        self.workers: list[W] = []
+
+    @abstractmethod
+    def start(self) -> W:
+        """A new worker."""
+
+    @abstractmethod
+    def send(self, worker: W, unit: Unit) -> None:
+        """Have it do the unit."""
+
+    @abstractmethod
+    def news(self) -> Iterator[tuple[W, Message]]:
+        """What workers have sent; waits for it, no longer than `STEP`."""
+
+    @abstractmethod
+    def kill(self, worker: W) -> None:
+        """End it, whatever it does."""
+
+    def run(self, workers: int) -> Iterator[UnitResult]:
+        """The results of all units, as they get done; a worker that hangs or dies is replaced.
+
+        Raises
+        ------
+        KpcliError
+            What a worker raised, if it is not about one file.
+        ModelError
+            If all workers die before they have read a file, again and again.
+        """
+        try:
+            for _ in range(workers):
+                self.workers.append(self.start())
+            while self._queue or any(w.unit for w in self.workers):
+                yield from self._step()
+        finally:
+            for worker in self.workers:
+                self.kill(worker)
+
+    def _step(self) -> Iterator[UnitResult]:
+        """Hand out work, wait for news or for a deadline, and deal with it."""
+        for worker in self.workers:
+            if worker.ready and worker.unit is None and self._queue:
+                worker.unit, worker.file = self._queue.popleft(), ""
+                worker.heard = time.monotonic()
+                self.send(worker, worker.unit)
+        for worker, message in self.news():
+            worker.heard = time.monotonic()
+            if isinstance(message, UnitResult):
+                worker.unit, worker.file = None, ""
+                self._deaths.pop("", None)
+                yield message
+            elif isinstance(message, str):
+                worker.file = message
+            elif isinstance(message, Ended):
+                self._ended(worker, message)
+            elif isinstance(message, KpcliError):
+                raise message
+            elif isinstance(message, Trace):
+                raise RuntimeError(f"a worker failed:\n{message.text}")
+            else:
+                worker.ready = True
+        self._check_time()
+
+    def _ended(self, worker: W, end: Ended) -> None:
+        self._deaths[worker.file] += 1
+        if self._deaths[""] >= DEATHS * len(self.workers):
+            raise ModelError(
+                "worker processes die before they have read a file",
+                actual=end.detail or end.how,
+                next_step=self.advice,
+            )
+        given_up = worker.file and self._deaths[worker.file] >= DEATHS
+        reason = f"the process that read it died ({end.how}), {DEATHS} times"
+        self._replace(worker, reason if given_up else "")
+
+    def _check_time(self) -> None:
+        for worker in list(self.workers):
+            silent = time.monotonic() - worker.heard
+            if worker.unit and worker.file and 0 < self._timeout < silent:
+                self._replace(worker, overtime(self._timeout))
+
+    def _replace(self, worker: W, reason: str) -> None:
+        """A new worker for this one; its unit comes next, without its file if there is a reason."""
+        self.workers.remove(worker)
+        self.kill(worker)
+        if worker.unit is not None:
+            unit = give_up(worker.unit, worker.file, reason) if reason else worker.unit
+            self._queue.appendleft(unit)
+        self.workers.append(self.start())
 
 
 def run_pool(
     units: Sequence[Unit], job: Job, predictor: FacePredictor | None, workers: int
 ) -> Iterator[UnitResult]:
-    """The results of all units, as they get done; a worker that hangs or dies is replaced.
-
-    Raises
-    ------
-    KpcliError
-        What a worker raised, if it is not about one file.
-    ModelError
-        If workers die before they have read a file.
-    """
-    pool = _Pool(units, job, predictor)
-    try:
-        for _ in range(workers):
-            pool.start()
-        while pool.busy():
-            yield from pool.step()
-    finally:
-        pool.stop()
+    """The results of all units, from processes of this machine; see `Pool.run`."""
+    return _Processes(units, job, predictor).run(workers)
 
 
-class _Worker:
+class _Process(Worker):
     """One process as its parent sees it."""
 
     def __init__(self, job: Job, predictor: FacePredictor | None) -> None:
+        super().__init__()
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process: SpawnProcess = context.Process(
@@ -60,10 +188,6 @@ class _Worker:
         with _no_interrupts():
             self.process.start()
         theirs.close()
-        self.ready = False
-        self.unit: Unit | None = None
-        self.file = ""
-        self.heard = time.monotonic()
 
 
 @contextmanager
@@ -79,116 +203,61 @@ def _no_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class _Pool:
+class _Processes(Pool[_Process]):
+    advice = "try --workers 1"
+
     def __init__(self, units: Sequence[Unit], job: Job, predictor: FacePredictor | None) -> None:
-        self._queue = deque(units)
+        super().__init__(units, job)
         self._job = job
         self._predictor = predictor
-        self._workers: list[_Worker] = []
-        self._deaths: Counter[str] = Counter()
 
-    def start(self) -> None:
-        self._workers.append(_Worker(self._job, self._predictor))
+    def start(self) -> _Process:
+        return _Process(self._job, self._predictor)
 
-    def busy(self) -> bool:
-        return bool(self._queue) or any(w.unit for w in self._workers)
+    def send(self, worker: _Process, unit: Unit) -> None:
+        with suppress(OSError):  # if it has died, `news` will say so
+            worker.connection.send(unit)
 
-    def step(self) -> Iterator[UnitResult]:
-        """Hand out work, wait for news or for a deadline, and deal with it."""
-        for worker in self._workers:
-            if worker.ready and worker.unit is None and self._queue:
-                self._hand_out(worker)
-        by_connection = {w.connection: w for w in self._workers}
-        for connection in wait(list(by_connection), timeout=1.0):
+    def news(self) -> Iterator[tuple[_Process, Message]]:
+        by_connection = {w.connection: w for w in self.workers}
+        for connection in wait(list(by_connection), timeout=STEP):
             worker = by_connection[connection]  # type: ignore[index]  # only ours are waited for
             try:
-                message = worker.connection.recv()
+                yield worker, worker.connection.recv()
             except (EOFError, OSError, pickle.UnpicklingError):
-                self._died(worker)
-                continue
-            yield from self._heard(worker, message)
-        self._check_time()
+                worker.process.join(5)
+                yield worker, Ended(f"exit code {worker.process.exitcode}")
 
-    def _hand_out(self, worker: _Worker) -> None:
-        worker.unit, worker.file = self._queue.popleft(), ""
-        worker.heard = time.monotonic()
-        try:
-            worker.connection.send(worker.unit)
-        except OSError:
-            self._died(worker)
-
-    def _heard(self, worker: _Worker, message: object) -> Iterator[UnitResult]:
-        worker.heard = time.monotonic()
-        if isinstance(message, UnitResult):
-            worker.unit, worker.file = None, ""
-            yield message
-        elif isinstance(message, str):
-            worker.file = message
-        elif isinstance(message, KpcliError):
-            raise message
-        elif isinstance(message, _Trace):
-            raise RuntimeError(f"a worker failed:\n{message.text}")
-        else:
-            worker.ready = True
-
-    def _died(self, worker: _Worker) -> None:
-        worker.process.join(5)
-        code = worker.process.exitcode
-        self._remove(worker)
-        self._deaths[worker.file] += 1
-        again = self._deaths[worker.file] < DEATHS
-        if not worker.file and not again:
-            raise ModelError(
-                "worker processes die before they have read a file",
-                actual=f"exit code {code}",
-                next_step="try --workers 1",
-            )
-        if worker.unit is not None:
-            reason = f"the process that read it died (exit code {code}), {DEATHS} times"
-            self._queue.appendleft(
-                worker.unit if again else give_up(worker.unit, worker.file, reason)
-            )
-        self.start()
-
-    def _check_time(self) -> None:
-        limit = self._job.options.timeout
-        for worker in list(self._workers):
-            if worker.unit and worker.file and 0 < limit < time.monotonic() - worker.heard:
-                unit = give_up(worker.unit, worker.file, overtime(limit))
-                self._remove(worker)
-                self._queue.appendleft(unit)
-                self.start()
-
-    def _remove(self, worker: _Worker) -> None:
-        self._workers.remove(worker)
+    def kill(self, worker: _Process) -> None:
         worker.process.kill()
         worker.process.join()
         worker.connection.close()
 
-    def stop(self) -> None:
-        for worker in list(self._workers):
-            self._remove(worker)
 
+def one_thread() -> None:
+    """One worker a core: more threads would only queue."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    import cv2
 
-class _Trace:
-    """A worker's bug, to be raised in the parent."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
+    cv2.setNumThreads(1)
+    limit_threads(1)
 
 
 def _work(connection: Connection, job: Job, predictor: FacePredictor | None) -> None:
     """A worker's life: units in, results out, until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one worker a core: threads would only queue
-    import cv2
+    one_thread()
 
-    cv2.setNumThreads(1)
-    limit_threads(1)
+    def alive(file: str) -> None:
+        try:
+            connection.send(file)
+        except OSError:
+            os._exit(1)  # the parent is gone
+
     try:
-        annotator = make_annotator(job.options, predictor)
+        annotator: FaceAnnotator = make_annotator(job.options, predictor)
         connection.send(True)
-        beat = _Beat(connection)
+        beat = Beat(alive)
         while True:
             unit = connection.recv()
             connection.send(run_unit(unit, job, annotator, beat))
@@ -197,21 +266,18 @@ def _work(connection: Connection, job: Job, predictor: FacePredictor | None) -> 
     except KpcliError as e:
         connection.send(e)
     except Exception:
-        connection.send(_Trace(traceback.format_exc()))
+        connection.send(Trace(traceback.format_exc()))
 
 
-class _Beat:
-    """Sends signs of life, not too many; ends the process when the parent is gone."""
+class Beat:
+    """Sends signs of life, not too many."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, send: Callable[[str], None]) -> None:
+        self._send = send
         self._last = ("", 0.0)
 
     def __call__(self, file: str) -> None:
         now = time.monotonic()
         if file != self._last[0] or now - self._last[1] > _BEAT:
             self._last = (file, now)
-            try:
-                self._connection.send(file)
-            except OSError:
-                os._exit(1)
+            self._send(file)

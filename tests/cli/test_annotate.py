@@ -149,6 +149,7 @@ def test_shards_and_merge(
         (["folder", "in", "--detector", "boxes_file"], 2, "needs a CSV"),
         (["folder", "in", "--detector", "boxes_file:none.csv"], 3, "no such CSV of boxes"),
         (["folder", "in", "--format", "csv,word"], 2, "unknown writer 'word'"),
+        (["folder", "in", "--engine", "steam"], 2, "unknown engine 'steam'"),
         (["folder", "in", "--model", "none"], 4, "not a model bundle"),
         (["folder", "in", "--frames", "0-5"], 2, "counted from 1"),
         (["folder", "in", "--frames", "9-5"], 2, "10-20, 10- or 7"),
@@ -176,3 +177,13 @@ def test_what_cannot_be_done(
 def test_a_first_attempt_that_failed_is_not_in_the_way(run: Run, source: Path) -> None:
     assert run("folder", source, "--out", "out", "--detector", "boxes_file:none.csv")[0] == 3
     assert run("folder", source, "--out", "out")[0] == 0
+
+
+def test_a_missing_ray_is_named_with_its_remedy(
+    run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kpcli.workflows.annotate_engine.find_spec", lambda name: None)
+    code, _, err = run("folder", source, "--out", "out", "--engine", "ray")
+    assert code == 4
+    assert "pip install 'kpcli[ray]'" in err
+    assert not (tmp_path / "out").exists()

@@ -17,7 +17,7 @@ from fakes import FakePredictor, InterruptedPredictor, TroublePredictor, write_b
 from media import picture, write_picture, write_video
 
 from kpcli.detectors import create_detector
-from kpcli.errors import InputError
+from kpcli.errors import InputError, ModelError
 from kpcli.options import AnnotateOptions
 from kpcli.workflows import annotate_unit
 from kpcli.workflows.annotate import annotate, dry_run
@@ -327,6 +327,22 @@ def test_a_worker_that_dies_costs_one_file(tmp_path: Path) -> None:
     assert problem.file == "a.mp4"
     assert "died" in problem.reason
     assert not list((tmp_path / "out" / ".kpcli").glob("tmp/*"))
+
+
+class StillbornPredictor(FakePredictor):
+    """Ends every process that it is sent to."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os._exit, (3,)
+
+
+def test_workers_that_cannot_even_begin_are_not_started_for_ever(
+    source: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="die before they have read a file") as e:
+        annotate(options(source, tmp_path / "out", workers=2), StillbornPredictor())
+    assert e.value.actual == "exit code 3"
+    assert "--workers 1" in e.value.next_step
 
 
 def test_a_worker_s_error_about_the_whole_run_is_raised(tmp_path: Path) -> None:
