@@ -95,6 +95,19 @@ def wider_to_landmark(boxes: Array) -> Array:
     return np.concatenate([boxes[..., :2] + corner * size for corner in corners], axis=-1)
 
 
+def turned_back(boxes: Array, quarters: int, width: int, height: int) -> Array:
+    """Boxes (D, 4) of ``np.rot90(picture, quarters)`` as boxes of the picture (H, W, 3)."""
+    left, top, right, bottom = boxes.T
+    x, y = width - 1, height - 1
+    sides = {
+        0: (left, top, right, bottom),
+        1: (x - bottom, left, x - top, right),
+        2: (x - right, y - bottom, x - left, y - top),
+        3: (top, y - right, bottom, y - left),
+    }
+    return np.stack(sides[quarters % 4], axis=1).astype(boxes.dtype)
+
+
 def suppress(boxes: Array, scores: Array, limit: float) -> NDArray[np.intp]:
     """Indices of the boxes to keep, best first: none overlaps a better one by more than limit.
 

@@ -10,7 +10,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.boxes import Array, Letterbox, areas, cell_grid, decode, face_boxes, suppress
+from kpcli.boxes import (
+    Array,
+    Letterbox,
+    areas,
+    cell_grid,
+    decode,
+    face_boxes,
+    suppress,
+    turned_back,
+)
 from kpcli.catalogue import Runtime
 from kpcli.errors import ModelError
 from kpcli.model_bundle import DETECTION, ModelBundle, ModelCard
@@ -64,8 +73,23 @@ class FaceDetector:
     def detect(
         self, images: Sequence[Pixels], sources: Sequence[tuple[Path, int]]
     ) -> list[list[FaceBox]]:
-        """Boxes tight around the landmarks; see `kpcli.catalogue.Detector`."""
-        return [face_boxes(*found) for found in self.arrays(images, self._output)]
+        """Boxes tight around the landmarks; see `kpcli.catalogue.Detector`.
+
+        A picture in which no face is found is searched again lying on either side and upside
+        down: the side whose best face scores highest counts.
+        """
+        found = self.arrays(images, self._output)
+        for i in [i for i, (boxes, _) in enumerate(found) if not len(boxes)]:
+            found[i] = self._turned(images[i])
+        return [face_boxes(*one) for one in found]
+
+    def _turned(self, image: Pixels) -> tuple[Array, Array]:
+        """What there is in the picture turned by quarters, boxes in the picture as it is."""
+        quarters = (1, 2, 3)
+        sides = self.arrays([np.rot90(image, k) for k in quarters], self._output)
+        best = max(range(len(sides)), key=lambda i: max(sides[i][1], default=0.0))
+        boxes, scores = sides[best]
+        return turned_back(boxes, quarters[best], image.shape[1], image.shape[0]), scores
 
     def arrays(self, images: Sequence[Pixels], output: str) -> list[tuple[Array, Array]]:
         """Boxes (D, 4) and scores (D,) of each picture, best first.

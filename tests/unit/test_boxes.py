@@ -15,6 +15,7 @@ from kpcli.boxes import (
     grade,
     pairwise_iou,
     suppress,
+    turned_back,
     wider_to_landmark,
 )
 from kpcli.types import FaceBox
@@ -127,3 +128,20 @@ def test_a_landmark_box_is_the_lower_part_of_a_wider_box():
     assert abs(box[3] - 200) < 10
     assert abs((box[0] + box[2]) / 2 - 140) < 3
     assert wider_to_landmark(NONE).shape == (0, 4)
+
+
+@given(
+    shape=st.tuples(st.integers(2, 30), st.integers(2, 30)),
+    quarters=st.integers(0, 3),
+    where=st.tuples(*[st.floats(0, 1)] * 4),
+)
+def test_boxes_of_a_turned_picture_come_back(shape, quarters, where):
+    height, width = shape
+    picture = np.zeros((height, width), np.uint8)
+    top, left = int(where[0] * (height - 1)), int(where[1] * (width - 1))
+    bottom = top + int(where[2] * (height - 1 - top))
+    right = left + int(where[3] * (width - 1 - left))
+    picture[top : bottom + 1, left : right + 1] = 1
+    rows, columns = np.nonzero(np.rot90(picture, quarters))
+    seen = np.array([[columns.min(), rows.min(), columns.max(), rows.max()]], float)
+    assert turned_back(seen, quarters, width, height).tolist() == [[left, top, right, bottom]]

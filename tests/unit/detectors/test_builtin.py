@@ -83,6 +83,32 @@ def test_large_faces_come_from_the_smaller_picture_and_only_once():
     assert [shape[1] for shape in runtime.shapes] == [640, 256]
 
 
+class Lying(Bright):
+    """Sees only bright pixels that are taller than wide and in the lower half."""
+
+    def run(self, pictures):
+        outputs = super().run(pictures)
+        for i, picture in enumerate(pictures):
+            ys, xs = np.nonzero(picture[..., 0] > 127)
+            if np.ptp(ys) <= np.ptp(xs) or ys.mean() < picture.shape[0] / 2:
+                outputs["score"][i] = -9
+        return outputs
+
+
+def test_a_picture_without_a_face_is_searched_from_its_other_sides():
+    lying, upright = picture(240, 320, (30, 60, 130, 120)), picture(240, 320, (60, 130, 120, 230))
+    upside_down = np.ascontiguousarray(upright[::-1])
+    runtime = Lying()
+    pictures = [lying, upright, upside_down]
+    found = FaceDetector(card(face_box="file"), runtime).detect(pictures, [NO_SOURCE] * 3)
+    places = [(30, 60, 130, 120), (60, 130, 120, 230), (60, 10, 120, 110)]
+    for faces, box in zip(found, places, strict=True):
+        assert len(faces) == 1
+        face = faces[0]
+        corners = (face.left, face.top, face.right, face.bottom)
+        np.testing.assert_allclose(corners, np.array(box) - 0.5, atol=1.5)
+
+
 def test_scores_are_calibrated_and_low_ones_left_out():
     pixels = picture(640, 640, (200, 200, 320, 320))
     calibrated = card(calibration={"score_slope": 2.0, "score_offset": -3.0})
