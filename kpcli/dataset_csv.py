@@ -21,7 +21,7 @@ from kpcli.atomic import atomic_path
 from kpcli.errors import InputError, UsageError
 from kpcli.geometry import box_to_unit, landmark_box, unit_to_box
 from kpcli.schemes import get_scheme
-from kpcli.types import FaceBox, Sample
+from kpcli.types import FaceBox, Points, Sample
 
 META_COLUMNS = (
     "image",
@@ -43,6 +43,11 @@ BOXES = "boxes"
 """``scheme`` of rows that hold a face box and no points (or a picture without a face)."""
 
 SPLITS = ("train", "val", "test")
+
+FARTHEST = 1_000_000
+"""Pixels that a label may be away from the picture's corner."""
+SMALLEST = 0.01
+"""Pixels that the box of a face with points must measure."""
 
 
 def n_points_of(scheme: str) -> int:
@@ -184,7 +189,9 @@ def _sample(row: dict[str, str], path: Path, line: int, root: Path | None) -> Sa
             unit = np.array(
                 [[_number(row[f"{axis}_{i}"]) for axis in "xy"] for i in range(n)], np.float64
             )
-            points = unit_to_box(unit, box).astype(np.float32)
+            with np.errstate(over="ignore", invalid="ignore"):
+                points = unit_to_box(unit, box).astype(np.float32)
+        _check_sizes(box, points)
         visible = np.logical_not(np.isnan(points).any(axis=1))
         visible[[int(i) for i in row["occluded"].split()]] = False
         attributes = dict(
@@ -206,6 +213,16 @@ def _sample(row: dict[str, str], path: Path, line: int, root: Path | None) -> Sa
         )
     except (ValueError, KeyError, IndexError, UsageError) as e:
         raise InputError(f"{path}:{line}: a damaged row", actual=str(e)) from e
+
+
+def _check_sizes(box: FaceBox | None, points: Points) -> None:
+    """ValueError for places and sizes that no picture has, and that arithmetic ends at."""
+    corners = [] if box is None else [box.left, box.top, box.right, box.bottom]
+    labelled = points[~np.isnan(points)]
+    if not (np.abs([*labelled, *corners]) <= FARTHEST).all():
+        raise ValueError(f"a coordinate beyond {FARTHEST} pixels")
+    if box is not None and len(points) and box.side < SMALLEST:
+        raise ValueError(f"a box of less than {SMALLEST} pixels")
 
 
 def _number(text: str) -> float:

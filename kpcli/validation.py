@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from kpcli.dataset_csv import BOXES, n_points_of
+from kpcli.dataset_csv import BOXES, FARTHEST, SMALLEST, n_points_of
 from kpcli.schemes import five_points, get_scheme
 from kpcli.types import FaceBox, Points, Reject, Sample
 
@@ -75,11 +74,16 @@ def _finite(sample: Sample, picture: PictureFacts) -> Found:
 
 def _box(sample: Sample, picture: PictureFacts) -> Found:
     box = sample.face
-    if box is None or sample.attributes.get("invalid") == "1":
+    if box is None:
         return None
     corners = (box.left, box.top, box.right, box.bottom)
-    if not all(math.isfinite(v) for v in corners) or box.area <= 0:
-        return "box without area", " ".join(f"{v:g}" for v in corners)
+    detail = " ".join(f"{v:g}" for v in corners)
+    if not all(abs(v) <= FARTHEST for v in corners):  # nor is a NaN
+        return "box far outside the picture", detail
+    if sample.attributes.get("invalid") == "1" and sample.scheme == BOXES:
+        return None
+    if box.area <= 0 or box.side < SMALLEST:
+        return "box without area", detail
     frame = FaceBox(-0.5, -0.5, picture.width - 0.5, picture.height - 0.5)
     if sample.scheme == BOXES and box.iou(frame) == 0:
         return "box outside the picture", f"a picture of {picture.width} x {picture.height}"

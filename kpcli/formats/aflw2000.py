@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import math
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kpcli.formats.layout import PicturesBeside, find_files
+from kpcli.formats.matlab import read_arrays
 from kpcli.types import Points, Reject, Sample
 
 _POSES = re.compile(r"(_\d{1,2})?_\d+\Z")
+_POINTS = {"pts_2d": False, "pt3d_68": True, "pt2d": True}
+"""Variables with the points, the surest first, and whether they are transposed."""
+_POSE = "Pose_Para"
 
 
 def sniff(root: Path) -> bool:
@@ -32,43 +36,41 @@ def sniff(root: Path) -> bool:
 
 def read(root: Path) -> Iterator[Sample | Reject]:
     """One sample a file; where there are ``_pts.mat`` files, the other ``.mat`` are no labels."""
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
     picture_beside = PicturesBeside()
     files = list(find_files(root, "*.mat"))
     if any(_is_pts(path) for path in files):
         files = [path for path in files if _is_pts(path)]
     for path in files:
         try:
-            values = loadmat(path)
-        except (MatReadError, OSError, ValueError, TypeError, NotImplementedError, zlib.error) as e:
+            values = read_arrays(path, (*_POINTS, _POSE))
+        except (OSError, ValueError) as e:
             yield Reject(str(path), "damaged file", str(e))
             continue
         try:
             points = _points(values)
+            if _is_pts(path):
+                sample = _lp_sample(path, points, picture_beside)
+            else:
+                sample = _sample(path, points, values, picture_beside(path))
         except ValueError as e:
             yield Reject(str(path), "damaged label", str(e))
             continue
-        if _is_pts(path):
-            yield _lp_sample(path, points, picture_beside)
-        else:
-            yield _sample(path, points, values, picture_beside(path))
+        yield sample
 
 
 def _is_pts(path: Path) -> bool:
     return path.stem.endswith("_pts")
 
 
-def _points(values: Mapping[str, Any]) -> Points:
+def _points(values: Mapping[str, NDArray[Any]]) -> Points:
     """The points (68, 2) of a .mat file's variables."""
-    for name, transposed in (("pts_2d", False), ("pt3d_68", True), ("pt2d", True)):
+    for name, transposed in _POINTS.items():
         if name in values:
-            found = np.asarray(values[name], np.float32)
+            found = values[name].astype(np.float32)
             points = found.T if transposed else found
             if points.ndim == 2 and points.shape[0] == 68 and points.shape[1] >= 2:
                 return np.ascontiguousarray(points[:, :2])
-    shapes = {k: np.shape(v) for k, v in values.items() if not k.startswith("__")}
+    shapes = {name: value.shape for name, value in values.items()}
     raise ValueError(f"expected pt3d_68 (3, 68) or pts_2d (68, 2), found {shapes}")
 
 
@@ -94,10 +96,10 @@ def _lp_sample(path: Path, points: Points, picture_beside: PicturesBeside) -> Sa
     )
 
 
-def _sample(path: Path, points: Points, values: Mapping[str, Any], image: Path) -> Sample:
+def _sample(path: Path, points: Points, values: Mapping[str, NDArray[Any]], image: Path) -> Sample:
     """AFLW2000-3D, a test set; its pose gives the subset by yaw."""
     subset, attributes = "", {}
-    pose = np.ravel(values.get("Pose_Para", ()))
+    pose = np.ravel(values.get(_POSE, ()))
     if len(pose) >= 3:
         degrees = [math.degrees(float(v)) for v in pose[:3]]
         attributes = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kpcli.formats.layout import find_files, folder_near, holds, read_text
+from kpcli.formats.layout import find_files, folder_near, holds, is_count, read_text
 from kpcli.types import FaceBox, Reject, Sample
 
 _WILD, _ALIGNED = "list_landmarks_celeba.txt", "list_landmarks_align_celeba.txt"
@@ -27,12 +27,12 @@ def read(root: Path) -> Iterator[Sample | Reject]:
     splits = _table(root, "list_eval_partition.txt")
     people = _table(root, "identity_CelebA.txt")
     lines = read_text(path).splitlines()
-    if not lines or not lines[0].strip().isdigit():
-        yield Reject(f"{path}:1", "damaged label", "line 1 must be the number of faces")
-        return
     rows = [(n, line.split()) for n, line in enumerate(lines, start=1) if n > 2 and line.strip()]
-    if int(lines[0]) != len(rows):
-        detail = f"line 1 promises {lines[0].strip()} faces, {len(rows)} are there"
+    promised = lines[0].strip() if lines else ""
+    if not is_count(promised):
+        yield Reject(f"{path}:1", "damaged list", "line 1 must be the number of faces")
+    elif int(promised) != len(rows):
+        detail = f"line 1 promises {promised} faces, {len(rows)} are there"
         yield Reject(f"{path}:1", "damaged list", detail)
     for number, values in rows:
         name, origin = values[0], f"{path}:{number}"

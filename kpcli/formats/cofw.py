@@ -40,12 +40,13 @@ def read(root: Path) -> Iterator[Sample | Reject]:
                     origin = f"{path}: face {i + 1}"
                     try:
                         pixels = _pixels(file[pictures[0, i]][()])
-                    except (KeyError, ValueError, IndexError, OSError) as e:
+                        sample = _sample(pixels, labels[:, i], boxes[:, i], split, i + 1, origin)
+                    except Exception as e:  # HDF5 raises whatever it stumbles over
                         yield Reject(origin, "damaged label", repr(e))
                         continue
-                    yield _sample(pixels, labels[:, i], boxes[:, i], split, i + 1, origin)
-        except (OSError, KeyError, ValueError) as e:
-            yield Reject(str(path), "damaged file", str(e))
+                    yield sample
+        except Exception as e:
+            yield Reject(str(path), "damaged file", str(e) or repr(e))
 
 
 def _pixels(values: NDArray[Any]) -> Pixels:

@@ -6,6 +6,7 @@ A file without any part is a set of boxes for a detector; boxes that its author 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,14 @@ from xml.parsers import expat
 import numpy as np
 
 from kpcli.dataset_csv import BOXES
-from kpcli.formats.layout import find_files, place, split_of
+from kpcli.formats.layout import find_files, is_count, place, split_of
 from kpcli.schemes import SCHEMES, scheme_for_count
 from kpcli.types import FaceBox, Reject, Sample
+
+MOST_PARTS = 1000
+"""Numbers from here on are no part's."""
+RARE = 0.01
+"""Share of a file's boxes that have a part, at least, if it is one."""
 
 
 @dataclass(slots=True)
@@ -41,9 +47,14 @@ def read(root: Path) -> Iterator[Sample | Reject]:
     for path in files:
         boxes, rejects = _parse(path)
         yield from rejects
-        order = _part_order(boxes)
+        names = _part_names(boxes)
+        order = _part_order(names)
         for box in boxes:
-            if not (box.ignore and order):
+            odd = sorted(box.parts.keys() - names)
+            if odd:
+                detail = f"the other faces have no part named {odd[0][:60]!r}"
+                yield Reject(f"{path}:{box.line}", "damaged label", detail)
+            elif not (box.ignore and order):
                 yield _sample(box, order, path, root)
 
 
@@ -90,13 +101,20 @@ def _corners(values: dict[str, str]) -> FaceBox:
     return FaceBox(left, top, left + width, top + height)
 
 
-def _part_order(boxes: list[_Box]) -> list[set[str]]:
+def _part_names(boxes: list[_Box]) -> set[str]:
+    """The parts that faces have; one damaged name among thousands must not count as a point."""
+    counts = Counter(name for box in boxes for name in box.parts)
+    numbers = {name for name in counts if is_count(name) and int(name) < MOST_PARTS}
+    names = numbers if len(numbers) > len(counts) / 2 else set(counts)
+    return {name for name in names if counts[name] >= RARE * len(boxes)}
+
+
+def _part_order(names: set[str]) -> list[set[str]]:
     """For each point the part names that mean it: numbers (``7``, ``07``) count, or by name.
 
     Numbers start at 0, unless only a start at 1 gives the size of a known scheme.
     """
-    names = {name for box in boxes for name in box.parts}
-    if not names or not all(name.isdigit() for name in names):
+    if not names or not all(is_count(name) for name in names):
         return [{name} for name in sorted(names)]
     numbers = {int(name) for name in names}
     sizes = {scheme.n_points for scheme in SCHEMES.values()}

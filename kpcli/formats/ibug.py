@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from kpcli.errors import InputError
-from kpcli.formats.layout import PicturesBeside, find_files, holds, place, read_text
+from kpcli.formats.layout import PicturesBeside, find_files, holds, is_count, place, read_text
 from kpcli.schemes import scheme_for_count
 from kpcli.types import Points, Reject, Sample
 
@@ -69,6 +69,8 @@ def parse_pts(text: str) -> Points:
         header = _HEADER.match(" ".join(values))
         if header:
             if header[1].lower() == "n_points" and header[2]:
+                if not is_count(header[2]):
+                    raise ValueError(number, f"n_points: {header[2][:60]}")
                 promised = int(header[2])
         elif values:
             try:

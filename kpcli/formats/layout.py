@@ -65,6 +65,11 @@ def holds(root: Path, *patterns: str, depth: int | None = None) -> bool:
     return next(find_files(root, *patterns, depth=depth), None) is not None
 
 
+def is_count(text: str) -> bool:
+    """Whether a text is a whole number that something of a label file can be numbered with."""
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
 def read_text(path: Path) -> str:
     """The text of a label file, UTF-8 (a byte order mark is dropped) or else Latin-1.
 

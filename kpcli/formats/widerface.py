@@ -19,6 +19,7 @@ from kpcli.formats.layout import (
     find_files,
     folder_near,
     holds,
+    is_count,
     read_text,
     split_of,
 )
@@ -88,7 +89,7 @@ def _boxes(lines: Lines) -> list[Row]:
     if not lines:
         raise ValueError(0, "no count of faces")
     (number, count), rows = lines[0], lines[1:]
-    if not count.isdigit():
+    if not is_count(count):
         raise ValueError(number, f"expected the number of faces, found {count[:60]!r}")
     if int(count) == 0 and all(set(row.split()) == {"0"} for _, row in rows):
         return []

@@ -194,3 +194,14 @@ def test_number_of_points() -> None:
     assert n_points_of(BOXES) == 0
     assert n_points_of("ibug68") == 68
     assert n_points_of("points7") == 7
+
+
+@pytest.mark.parametrize("corner", ["inf", "nan", "1e11", "1e300", "10.2500001"])
+def test_sizes_that_no_picture_has_are_damage(tmp_path: Path, corner: str) -> None:
+    path = tmp_path / "f.csv"
+    write_dataset([replace(PLAIN, face=FaceBox(10.25, 20.5, 110.125, 20.5))], path, tmp_path)
+    text = path.read_text()
+    assert len(read_dataset(path)) == 1
+    path.write_text(text.replace("110.1250", corner))
+    with pytest.raises(InputError, match=r"f\.csv:2: a damaged row"):
+        read_dataset(path)

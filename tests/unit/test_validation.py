@@ -94,9 +94,15 @@ def test_unlabelled_points_are_no_damage() -> None:
     assert reason(nothing) == "no point is labelled"
 
 
-@pytest.mark.parametrize(
-    "box", [FaceBox(9, 9, 9, 30), FaceBox(50, 50, 40, 60), FaceBox(0, 0, math.nan, 1)]
-)
+@pytest.mark.parametrize("right", [math.nan, math.inf, 1e11])
+def test_a_box_that_no_picture_holds(right: float) -> None:
+    box = FaceBox(0, 0, right, 1)
+    assert reason(sample(face(68), face=box)) == "box far outside the picture"
+    ignored = replace(boxes_only(box), attributes={"invalid": "1"})
+    assert reason(ignored) == "box far outside the picture"
+
+
+@pytest.mark.parametrize("box", [FaceBox(9, 9, 9, 30), FaceBox(50, 50, 40, 60)])
 def test_a_box_without_area(box: FaceBox) -> None:
     assert reason(sample(face(68), face=box)) == "box without area"
     assert reason(boxes_only(box)) == "box without area"

@@ -72,11 +72,13 @@ def test_damage_is_one_reject_with_its_line(
         assert detail in reject.detail
 
 
-def test_a_list_without_its_count_is_refused(root: Path) -> None:
-    edit(root / "Anno/list_landmarks_celeba.txt", "4\n", "")
-    (reject,) = read(root)
+@pytest.mark.parametrize("count", ["", "four", "²", "9" * 5000])
+def test_a_list_without_its_count_is_reported(root: Path, count: str) -> None:
+    edit(root / "Anno/list_landmarks_celeba.txt", "4\n", f"{count}\n")
+    reject, *faces = read(root)
     assert isinstance(reject, Reject)
     assert "number of faces" in reject.detail
+    assert len(faces) == 4
 
 
 def test_without_partition_all_is_train(root: Path) -> None:

@@ -117,3 +117,14 @@ def test_other_xml_is_not_dlib(tmp_path: Path) -> None:
     write(tmp_path, name="b.xml")
     assert sniff(tmp_path)
     assert sniff(tmp_path / "b.xml")
+
+
+def test_one_damaged_part_name_costs_one_face(tmp_path: Path) -> None:
+    for name in ("x", "99999999999", "²", "68"):
+        good = [dlib_image(f"{i}.jpg", FACE) for i in range(100)]
+        bad = dlib_image("bad.jpg", FACE).replace("name='05'", f"name='{name}'")
+        write(tmp_path / name, *good, bad)
+        *kept, reject = read(tmp_path / name)
+        assert [s.scheme for s in kept if isinstance(s, Sample)] == ["ibug68"] * 100
+        assert isinstance(reject, Reject)
+        assert name in reject.detail

@@ -41,6 +41,7 @@ def test_one_based_points_whatever_the_header(text: str) -> None:
         ("", 1, "no points"),
         ("version: 1\nn_points: 3\n{\n}\n", 4, "no points"),
         ("version: 1\nn_points: 3\n{\n1 1\n2 2\n}\n", 6, "promises 3 points, 2 found"),
+        (f"version: 1\nn_points: {'9' * 5000}\n{{\n1 1\n}}\n", 2, "n_points: 999"),
         ("version: 1\nn_points: 1\n{\n1 1 1\n}\n", 4, "expected `x y`"),
         ("version: 1\nn_points: 1\n{\n1 one\n}\n", 4, "'1 one'"),
         ("n_points: 2\n{\n1 1\n\x00\x01\x02\n}\n", 4, "expected `x y`"),

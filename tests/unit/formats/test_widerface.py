@@ -64,3 +64,12 @@ def test_damage_rejects_its_picture_and_no_other(block: str, line: int, tmp_path
     assert reject.origin == f"{tmp_path / 'wider_face_train_bbx_gt.txt'}:{line}"
     assert isinstance(good, Sample)
     assert good.image.name == "good.jpg"
+
+
+@pytest.mark.parametrize("count", ["²", "9" * 5000])
+def test_a_count_that_is_none(tmp_path: Path, count: str) -> None:
+    root = build_widerface(tmp_path).root
+    path = root / "wider_face_split" / "wider_face_train_bbx_gt.txt"
+    path.write_text(path.read_text().replace("a.jpg\n2\n", f"a.jpg\n{count}\n"))
+    rejects = [item for item in read(root) if isinstance(item, Reject)]
+    assert [r.origin for r in rejects] == [f"{path}:2"]
