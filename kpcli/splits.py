@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,7 +15,8 @@ def cut_by_group(samples: Sequence[Sample], share: float, seed: int) -> list[Sam
     """The samples with about ``share`` of those of split train moved to split val.
 
     Groups go over whole, in the order of a hash of seed and name, so the same groups go whatever
-    else the list holds in whatever order.
+    order the list is in. A group that would take the split further beyond the share than it falls
+    short without it stays, and those after it fill up the rest; one group goes at any rate.
 
     Raises
     ------
@@ -30,12 +32,15 @@ def cut_by_group(samples: Sequence[Sample], share: float, seed: int) -> list[Sam
         if sample.split == "train":
             sizes[sample.group] = sizes.get(sample.group, 0) + 1
     order = sorted(sizes, key=lambda g: hashlib.sha256(f"{seed}/{g}".encode()).digest())
-    wanted, moved, chosen = share * sum(sizes.values()), 0, set()
+    wanted = math.ceil(share * sum(sizes.values()))
+    chosen: set[str] = set()
+    left = wanted
     for group in order:
-        if moved >= wanted:
-            break
-        chosen.add(group)
-        moved += sizes[group]
+        if left > 0 and sizes[group] - left <= left:
+            chosen.add(group)
+            left -= sizes[group]
+    if wanted and not chosen:
+        chosen.add(min(order, key=lambda group: sizes[group]))
     return [
         replace(s, split="val") if s.split == "train" and s.group in chosen else s for s in samples
     ]
