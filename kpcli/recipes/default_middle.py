@@ -1,9 +1,11 @@
-"""The embedded default model (68 points): second phase, milder augmentation.
+"""Second phase of the embedded default model (68 points): milder augmentation.
 
 After the recipe ``default_start``::
 
-    kpcli train faces.csv --recipe default --init runs/default_start/model \
-        --negatives wider.csv --out runs/default
+    kpcli train faces.csv --recipe default_middle --init runs/default_start/model \
+        --negatives wider.csv --out runs/default_middle
+
+Then goes on with the recipe ``default``.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
     kpcli prepare DATA/widerface --out wider.csv
     kpcli train faces.csv --recipe default_start --negatives wider.csv --out runs/default_start
 
-Then goes on with the recipe ``default``.
+Then goes on with the recipe ``default_middle``.
 """
 
 from __future__ import annotations
