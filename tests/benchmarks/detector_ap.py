@@ -17,7 +17,7 @@ from kpcli.detectors.builtin import BUNDLE, open_detector
 SIZES = (10, 16, 24, 48)
 
 
-def main(shared: Path, bundle: str, split: str) -> None:
+def main(shared: Path, bundle: str, split: str) -> list[dict[str, object]]:
     detector = open_detector(bundle, least_score=0.02)
     pictures = wider(shared / "widerface", split)
     found = [detector.arrays([p.pixels], "box")[0] for p in pictures]
@@ -39,6 +39,7 @@ def main(shared: Path, bundle: str, split: str) -> None:
             ap = average_precision(graded)
             rows.append({"size": measure, "least_px": least, "faces": faces, "ap_50": round(ap, 4)})
     report(rows)
+    return rows
 
 
 def size(boxes: np.ndarray, measure: str) -> np.ndarray:

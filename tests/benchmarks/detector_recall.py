@@ -54,7 +54,7 @@ def jitter(found: list[list[FaceBox]], faces: list[Labelled]) -> str:
     return "; ".join(f"{name} {m:+.3f} sd {s:.3f}" for name, m, s in named)
 
 
-def main(shared: Path, bundle: str) -> None:
+def main(shared: Path, bundle: str) -> list[dict[str, object]]:
     detectors = {
         "builtin": open_detector(bundle, least_score=0.02),
         "haar": create_detector("haar"),
@@ -76,6 +76,7 @@ def main(shared: Path, bundle: str) -> None:
             "missed": " ".join(missed[:8]),
         })  # fmt: skip
     report(rows)
+    return rows
 
 
 if __name__ == "__main__":

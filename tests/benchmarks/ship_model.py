@@ -13,8 +13,10 @@ import argparse
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kpcli.model_bundle import ModelBundle, assets, write_card
 from kpcli.options import EvalOptions, ExportOptions
@@ -45,13 +47,7 @@ def main() -> None:
     folder.mkdir(parents=True)
     shutil.copy(options.bundle / "model.keras", folder)
     card = ModelBundle.open(options.bundle).card
-    training = dict(card.training)
-    # Paths of the machine that trained say nothing to a reader.
-    training["options"] = {
-        k: Path(v).name if isinstance(v, str) and "/" in v else v
-        for k, v in training["options"].items()
-    }
-    training["recipe"] = options.name
+    training = {**plain_paths(card.training), "recipe": options.name}
     write_card(
         replace(card, name=options.name, training=training, licence=LICENCE, exports={},
                 notes=tuple(options.note)),
@@ -62,6 +58,15 @@ def main() -> None:
         label, _, where = test.partition("=")
         csv, _, split = where.partition(":")
         add_test(folder, label, Path(csv), split or "test")
+
+
+def plain_paths(training: Mapping[str, Any]) -> dict[str, Any]:
+    """What the card says of the training, without the folders of the machine that trained."""
+    options = {
+        k: Path(v).name if isinstance(v, str) and "/" in v else v
+        for k, v in training["options"].items()
+    }
+    return {**training, "options": options}
 
 
 def add_test(folder: Path, label: str, csv: Path, split: str) -> None:

@@ -1,0 +1,65 @@
+"""Put a trained face detector into kpcli/assets, with its ONNX twin and the figures of its card.
+
+Usage: python tests/benchmarks/ship_detector.py RUN/model ../shared/data [--note TEXT ...]
+
+Runs detector_ap.py and detector_recall.py once, on the twin that is shipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import detector_ap
+import detector_recall
+from ship_model import plain_paths
+
+from kpcli.model_bundle import ModelBundle, assets, write_card
+from kpcli.options import ExportOptions
+from kpcli.workflows.export import export
+
+LICENCE = "non-commercial research: trained on WIDER FACE, 300-W and WFLW"
+NAME = "face_detector"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("--note", action="append", default=[])
+    options = parser.parse_args()
+
+    folder = assets() / NAME
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    shutil.copy(options.bundle / "model.keras", folder)
+    card = ModelBundle.open(options.bundle).card
+    training = plain_paths(card.training)
+    card = replace(
+        card, name=NAME, training=training, licence=LICENCE, exports={}, notes=tuple(options.note)
+    )
+    write_card(card, folder)
+    export(ExportOptions(str(folder), "onnx", quantize="float16"))
+    ap = detector_ap.main(options.shared, str(folder), "val")
+    recall = detector_recall.main(options.shared, str(folder))
+    test = {
+        f"widerface_val_ap50_{row['least_px']}px": row["ap_50"]
+        for row in ap
+        if row["size"] == "root of area"
+    }
+    test |= {
+        f"afw_crops_{row['detector']}": {
+            name: row[name]
+            for name in ("recall", "false_a_picture", "recall_at_half", "false_at_half")
+        }
+        for row in recall
+    }
+    test["commands"] = "tests/benchmarks/detector_ap.py, tests/benchmarks/detector_recall.py"
+    card = ModelBundle.open(folder).card
+    write_card(replace(card, metrics={**card.metrics, "test": test}), folder)
+
+
+if __name__ == "__main__":
+    main()
