@@ -10,13 +10,17 @@ from dataclasses import replace
 from kpcli.errors import UsageError
 from kpcli.types import Sample
 
+SLACK = 0.05
+"""Part of the split by which it may be too large."""
+
 
 def cut_by_group(samples: Sequence[Sample], share: float, seed: int) -> list[Sample]:
     """The samples with about ``share`` of those of split train moved to split val.
 
     Groups go over whole, in the order of a hash of seed and name, so the same groups go whatever
-    order the list is in. A group that would take the split further beyond the share than it falls
-    short without it stays, and those after it fill up the rest; one group goes at any rate.
+    order the list is in. A group stays that would take the split further beyond the share than it
+    falls short without it, by more than `SLACK`; those after it fill up the rest. One group goes
+    at any rate.
 
     Raises
     ------
@@ -36,7 +40,7 @@ def cut_by_group(samples: Sequence[Sample], share: float, seed: int) -> list[Sam
     chosen: set[str] = set()
     left = wanted
     for group in order:
-        if left > 0 and sizes[group] - left <= left:
+        if left > 0 and sizes[group] - left <= max(left, SLACK * wanted):
             chosen.add(group)
             left -= sizes[group]
     if wanted and not chosen:

@@ -73,7 +73,8 @@ def test_never_further_from_the_share_than_taking_groups_until_enough(
     simple, ours = taken_until_enough(sizes, share, seed), cut(sizes, share, seed)
     assert ours
     assert off(ours, sizes, share) <= off(simple, sizes, share)
-    if off(simple, sizes, share) == 0:
+    wanted = math.ceil(share * sum(sizes))
+    if off(simple, sizes, share) <= 0.05 * wanted:
         assert ours == simple
 
 

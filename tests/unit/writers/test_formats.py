@@ -74,8 +74,12 @@ def test_openface(tmp_path: Path) -> None:
         "face,confidence,x_0,x_1,y_0,y_1\n0,0.75,11.5,13.0,22.0,44.2\n1,0.75,111.5,113.0,22.0,44.2\n"
     )
     assert (folder / "b" / "p.jpg.csv").read_text() == "face,confidence,x_0,x_1,y_0,y_1\n"
-    table = pd.read_csv(folder / "v.mp4.csv", skipinitialspace=True)
-    assert list(table["frame"]) == [1, 2, 3, 3]
+    # With and without blanks after the commas, as versions of OpenFace have them.
+    for spaced in (True, False):
+        table = pd.read_csv(folder / "v.mp4.csv", skipinitialspace=spaced)
+        assert list(table.columns[:5]) == ["frame", "face_id", "timestamp", "confidence", "success"]
+        assert list(table["frame"]) == [1, 2, 3, 3]
+        assert table.loc[table["success"] == 1, "x_1"].tolist() == [13, 14, 63]
 
 
 def test_pyfeat(tmp_path: Path) -> None:
@@ -146,7 +150,38 @@ def test_coco_s_own_library_reads_it(tmp_path: Path) -> None:
     loaded = coco.COCO(str(write("coco", tmp_path)))
     assert loaded.getCatIds(["face"]) == [1]
     assert len(loaded.getImgIds()) == 5
-    assert [a["bbox"][0] for a in loaded.loadAnns(loaded.getAnnIds(imgIds=[1]))] == [10, 110]
+    annotations = loaded.loadAnns(loaded.getAnnIds(imgIds=[1]))
+    assert [a["bbox"][0] for a in annotations] == [10, 110]
+    assert annotations[0]["keypoints"] == [11.5, 22, 2, 13, 44.25, 2]
+
+
+def test_coco_s_own_library_scores_it(tmp_path: Path) -> None:
+    cocoeval = pytest.importorskip("pycocotools.cocoeval")
+    from pycocotools.coco import COCO
+
+    def precision(moved: float) -> float:
+        """Mean average precision of the same faces, moved to the right by so many pixels."""
+        results = [
+            {
+                "image_id": a["image_id"],
+                "category_id": a["category_id"],
+                "keypoints": [v + moved * (i % 3 == 0) for i, v in enumerate(a["keypoints"])],
+                "score": a["attributes"]["score"],
+            }
+            for a in truth.dataset["annotations"]
+        ]
+        evaluation = cocoeval.COCOeval(truth, truth.loadRes(results), iouType="keypoints")
+        evaluation.params.kpt_oks_sigmas = np.full(2, 0.05)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+        return float(evaluation.stats[0])
+
+    # COCO's range "all" begins at 0, its "medium" above faces as small as these.
+    truth = COCO(str(write("coco", tmp_path)))
+    assert precision(0) == pytest.approx(1)
+    assert precision(30) == pytest.approx(0)
+    assert 0.1 < precision(2) < 0.9
 
 
 def test_a_point_that_is_no_number(tmp_path: Path) -> None:
