@@ -155,7 +155,10 @@ def _run(context: typer.Context, **own: Any) -> None:
     if options.dry_run:
         typer.echo(dry_run(options))
         return
-    report = annotate(options)
+    try:
+        report = annotate(options)
+    except KeyboardInterrupt:  # before or after the work, which deals with it itself
+        raise KeyboardInterrupt("interrupted; go on with --resume") from None
     typer.echo(report.summary())
     raise typer.Exit(report.exit_code)
 

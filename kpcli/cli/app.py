@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
 import typer
 
@@ -11,7 +12,20 @@ from kpcli import __version__
 from kpcli.cli import annotate, bench, evaluate, export, info, inspect, merge, prepare, train
 from kpcli.errors import EXIT_INTERRUPTED, KpcliError
 
+
+class _Group(typer.core.TyperGroup):
+    """Says that Ctrl-C was heard, of which Typer says nothing."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as e:
+            print(str(e) or "interrupted", file=sys.stderr)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
 app = typer.Typer(
+    cls=_Group,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -187,3 +187,19 @@ def test_a_missing_ray_is_named_with_its_remedy(
     assert code == 4
     assert "pip install 'kpcli[ray]'" in err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("stage", ["make_plan", "write_formats"])
+def test_ctrl_c_before_and_after_the_work(
+    run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"kpcli.workflows.annotate.{stage}", interrupted)
+        code, out, err = run("folder", source, "--out", "out")
+    assert (code, out) == (130, "")
+    assert err == "interrupted; go on with --resume\n"
+    assert run("folder", source, "--out", "out", "--resume")[0] == 0
+    assert len(rows(tmp_path / "out")) == 10

@@ -402,7 +402,8 @@ def test_ctrl_c_leaves_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(prepare_pictures, "read_image", interrupted)
     root = build_kaggle(tmp_path / "data").root
     out = tmp_path / "o" / "f.csv"
-    assert run(root, "--out", out)[0] == 130
+    code, _, err = run(root, "--out", out)
+    assert (code, err) == (130, "interrupted\n")
     assert not list(out.parent.iterdir())
 
 
