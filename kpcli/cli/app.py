@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
 
 import typer
 
@@ -12,20 +11,7 @@ from kpcli import __version__
 from kpcli.cli import annotate, bench, evaluate, export, info, inspect, merge, prepare, train
 from kpcli.errors import EXIT_INTERRUPTED, KpcliError
 
-
-class _Group(typer.core.TyperGroup):
-    """Says that Ctrl-C was heard, of which Typer says nothing."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as e:
-            print(str(e) or "interrupted", file=sys.stderr)
-            raise typer.Exit(EXIT_INTERRUPTED) from None
-
-
 app = typer.Typer(
-    cls=_Group,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -71,3 +57,9 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as end:
+        # What Typer makes of Ctrl-C, without a word.
+        cause = getattr(end.__context__, "__cause__", None)
+        if isinstance(cause, KeyboardInterrupt):
+            print(str(cause) or "interrupted", file=sys.stderr)
+        raise
