@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fakes import FakeFaces, FakePredictor
+from fakes import FakeFaces, FakePredictor, InterruptedPredictor
 from media import drain, picture, turn_clockwise, write_animation, write_picture, write_video
 from PIL import Image
 
@@ -291,6 +291,22 @@ def test_overlays_of_a_constant_rate(tmp_path: Path) -> None:
     assert len(list(read_frames(tmp_path / "out" / "overlays" / "v.mp4"))) == 10
     with pytest.raises(InputError, match="other options"):
         run(tmp_path / "in", tmp_path / "out", overlay_fps=15, resume=True)
+
+
+def test_overlays_of_videos_are_the_same_bytes_after_a_stop(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mkv", "c.mov"):
+        write_video(tmp_path / "in" / name, 30, audio="aac")
+    run(tmp_path / "in", tmp_path / "whole")
+    options = AnnotateOptions((tmp_path / "in",), tmp_path / "out", detector="whole_image")
+    assert annotate(options, InterruptedPredictor(4)).exit_code == 130
+    assert len(list((tmp_path / "out" / "overlays").iterdir())) == 1
+    run(tmp_path / "in", tmp_path / "out", resume=True)
+    overlays = [
+        {p.name: p.read_bytes() for p in (tmp_path / out / "overlays").iterdir()}
+        for out in ("whole", "out")
+    ]
+    assert overlays[0].keys() == {"a.mp4", "b.mkv.mp4", "c.mov.mp4"}
+    assert overlays[0] == overlays[1]
 
 
 def test_the_summary_tells_of_sound_left_out_also_after_resume(tmp_path: Path) -> None:
