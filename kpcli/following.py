@@ -49,15 +49,31 @@ class _Followed:
         return cls(box, 0.0, seconds, box.centre)
 
     def seen(self, box: FaceBox, sure: float) -> _Followed:
-        """The same face a frame later, expected to go on as it went."""
+        """The same face a frame later, expected to go on as it went.
+
+        Landmarks tremble with the box that they are predicted from: the box of a face that stands
+        still stays where it is, so that its landmarks do.
+        """
         x, y = box.centre
         dx, dy = (x - self.centre[0], y - self.centre[1]) if self.sure else (0.0, 0.0)
         # Less than the landmarks' own unrest is no motion.
         length = math.hypot(dx, dy)
         share = max(0.0, 1 - UNREST * box.side / length) if length else 0.0
+        if not share and _near(box, self.box):
+            return _Followed(self.box, sure, self.confirmed, (x, y))
         dx, dy = share * dx, share * dy
         ahead = FaceBox(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy, box.score)
         return _Followed(ahead, sure, self.confirmed, (x, y))
+
+
+def _near(box: FaceBox, other: FaceBox) -> bool:
+    """Whether all sides differ by no more than a still face's do."""
+    pairs = zip(
+        (box.left, box.top, box.right, box.bottom),
+        (other.left, other.top, other.right, other.bottom),
+        strict=True,
+    )
+    return all(abs(a - b) <= UNREST * box.side for a, b in pairs)
 
 
 def _partners(old: Sequence[FaceBox], new: Sequence[FaceBox]) -> dict[int, int]:

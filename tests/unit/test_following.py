@@ -35,7 +35,17 @@ def test_looks_where_the_landmarks_were() -> None:
     follower = following(100, 300)
     assert follower.expected() == [box(100), box(300)]
     follower.saw([face(101), face(299)], 0.1)
-    assert [b.left for b in follower.expected()] == [101, 299], "that was unrest, not motion"
+    assert [b.left for b in follower.expected()] == [100, 300], "that was unrest, not motion"
+    follower.saw([face(103), face(300)], 0.2)
+    assert [b.left for b in follower.expected()] == [103, 300], "little by little it moved"
+
+
+def test_the_box_of_a_still_face_stands_still() -> None:
+    follower = following(100, every=1)
+    tremble = np.random.default_rng(0).uniform(-1.1, 1.1, 50)
+    for i, x in enumerate(tremble, start=1):
+        assert follower.joined([box(100 - x)], i / 30) == [box(100)]
+        follower.saw([face(100 + x)], i / 30)
 
 
 def test_a_face_that_moves_is_looked_for_ahead() -> None:
