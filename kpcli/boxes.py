@@ -140,8 +140,14 @@ class Letterbox:
         new = max(1, round(width * factor)), max(1, round(height * factor))
         way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
         rows, columns = (math.ceil(n / multiple) * multiple for n in new[::-1])
-        pixels = np.zeros((rows, columns, 3), np.uint8)
-        pixels[: new[1], : new[0]] = cv2.resize(picture, new, interpolation=way)
+        scaled = picture
+        if new != (width, height):
+            scaled = np.asarray(cv2.resize(picture, new, interpolation=way), np.uint8)
+        if (columns, rows) == new:
+            pixels = scaled
+        else:
+            pixels = np.zeros((rows, columns, 3), np.uint8)
+            pixels[: new[1], : new[0]] = scaled
         return cls(pixels, (new[0] / width, new[1] / height))
 
     def to_picture(self, boxes: Array) -> Array:

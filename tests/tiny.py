@@ -60,19 +60,23 @@ def write_keras_bundle(folder: Path) -> ModelBundle:
 
 
 def write_onnx(path: Path, channels: int = 64) -> None:
-    """A graph: convolution with ``channels`` kernels, mean over the picture, linear to points."""
+    """Three convolutions of ``channels`` kernels, mean over the picture, linear to points."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     rng = np.random.default_rng(1)
     weights = {
         "kernel": rng.normal(0, 0.1, (channels, 3, 3, 3)),
+        "second": rng.normal(0, 0.1, (channels, channels, 3, 3)),
+        "third": rng.normal(0, 0.2, (channels, channels, 1, 1)),
         "linear": rng.normal(0, 0.01 / channels, (channels, 2 * N)),
         "middle": rng.uniform(-0.5, 0.5, 2 * N),
     }
     nodes = [
         helper.make_node("Transpose", ["image"], ["nchw"], perm=[0, 3, 1, 2]),
-        helper.make_node("Conv", ["nchw", "kernel"], ["maps"], pads=[1, 1, 1, 1]),
+        helper.make_node("Conv", ["nchw", "kernel"], ["a"], "first", pads=[1, 1, 1, 1]),
+        helper.make_node("Conv", ["a", "second"], ["b"], "middle", pads=[1, 1, 1, 1]),
+        helper.make_node("Conv", ["b", "third"], ["maps"], "last"),
         helper.make_node("GlobalAveragePool", ["maps"], ["pooled"]),
         helper.make_node("Flatten", ["pooled"], ["flat"]),
         helper.make_node("Gemm", ["flat", "linear", "middle"], ["numbers"]),

@@ -1,8 +1,10 @@
 """Put a trained face detector into kpcli/assets, with its ONNX twin and the figures of its card.
 
-Usage: python tests/benchmarks/ship_detector.py RUN/model ../shared/data [--note TEXT ...]
+Usage: python tests/benchmarks/ship_detector.py RUN/model BOXES.csv ../shared/data [--note TEXT ...]
 
-Runs detector_ap.py and detector_recall.py once, on the twin that is shipped.
+BOXES.csv is the CSV it was trained on: its train rows set the ranges of int8. Runs
+detector_ap.py and detector_recall.py once, on the twin
+that is shipped.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ NAME = "face_detector"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path)
+    parser.add_argument("csv", type=Path)
     parser.add_argument("shared", type=Path)
     parser.add_argument("--note", action="append", default=[])
     options = parser.parse_args()
@@ -41,7 +44,9 @@ def main() -> None:
         card, name=NAME, training=training, licence=LICENCE, exports={}, notes=tuple(options.note)
     )
     write_card(card, folder)
-    export(ExportOptions(str(folder), "onnx", quantize="float16"))
+    export(
+        ExportOptions(str(folder), "onnx", quantize="int8", calibrate=options.csv, csv=options.csv)
+    )
     ap = detector_ap.main(options.shared, str(folder), "val")
     recall = detector_recall.main(options.shared, str(folder))
     test = {

@@ -3,7 +3,8 @@
 Usage: python tests/benchmarks/ship_model.py RUN/model NAME FACES.csv --test NAME=CSV[:SPLIT] ...
        [--note TEXT ...]
 
-FACES.csv is the CSV it was trained on (its val rows check the twin). Each --test is scored once by
+FACES.csv is the CSV it was trained on (its train rows set the ranges of the int8 twin, its val
+rows check it). Each --test is scored once by
 `kpcli eval` with label boxes; the figures go into the card with the command's name.
 """
 
@@ -53,7 +54,9 @@ def main() -> None:
                 notes=tuple(options.note)),
         folder,
     )  # fmt: skip
-    export(ExportOptions(str(folder), "onnx", csv=options.csv))
+    export(
+        ExportOptions(str(folder), "onnx", quantize="int8", calibrate=options.csv, csv=options.csv)
+    )
     for test in options.test:
         label, _, where = test.partition("=")
         csv, _, split = where.partition(":")
