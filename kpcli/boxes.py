@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -49,15 +50,22 @@ def pairwise_iou(a: Array, b: Array) -> Array:
 def cell_grid(height: int, width: int, strides: Sequence[int]) -> NDArray[np.float32]:
     """Cells (n, 3) as (centre x, centre y, stride) of a picture, scales in the order given.
 
-    ``height`` and ``width`` are multiples of every stride.
+    ``height`` and ``width`` are multiples of every stride. The array is shared: not to be written.
     """
+    return _cell_grid(height, width, tuple(strides))
+
+
+@lru_cache(maxsize=32)
+def _cell_grid(height: int, width: int, strides: tuple[int, ...]) -> NDArray[np.float32]:
     levels = []
     for stride in strides:
         x = (np.arange(width // stride) + 0.5) * stride - 0.5
         y = (np.arange(height // stride) + 0.5) * stride - 0.5
         xx, yy = np.meshgrid(x, y)
         levels.append(np.stack([xx, yy, np.full_like(xx, stride)], axis=-1).reshape(-1, 3))
-    return np.concatenate(levels).astype(np.float32)
+    cells = np.concatenate(levels).astype(np.float32)
+    cells.setflags(write=False)
+    return cells
 
 
 def decode(numbers: Array, cells: Array) -> Array:
