@@ -14,7 +14,7 @@ from kpcli.options import AugmentOptions
 
 OPTIONS: dict[str, Any] = {
     "arch": "heatmap_fpn",
-    "epochs": 130,
+    "epochs": 104,
     "learning_rate": 1.2e-3,
     "warmup_epochs": 1.0,
     "ema": 0.9985,

@@ -1,7 +1,7 @@
 """The large architecture (68 points): from random weights, in bfloat16. Not embedded so far.
 
 After 88 epochs (3.9 % on val, label boxes) it was no better than the default model, whose three
-phases have 290; it has not been trained further yet.
+phases have 224; it has not been trained further yet.
 
 ``DATA`` is the folder of the datasets::
 
