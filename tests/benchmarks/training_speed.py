@@ -23,11 +23,12 @@ import numpy as np
 from kpcli.architectures import architecture_facts
 from kpcli.dataset_csv import read_dataset, with_landmark_box
 from kpcli.options import TrainOptions
+from kpcli.runtimes.keras_runtime import device_line
 from kpcli.schemes import get_scheme
 from kpcli.training.batches import CropFormat, FaceStore, TrainingBatches
 from kpcli.training.fit import compiled
 from kpcli.training.negatives import negative_patches
-from kpcli.workflows.run_folder import device, networks
+from kpcli.workflows.run_folder import networks
 
 
 class Repeated(keras.utils.PyDataset):
@@ -83,7 +84,7 @@ def main() -> None:
     for _ in range(arguments.runs):
         found["real pipeline"].append(steps_a_second(trainer, batches, steps))
         found["one repeated batch"].append(steps_a_second(trainer, repeated, steps))
-    print(f"{options.arch}, batches of {options.batch_size}, {len(samples)} faces, {device()}")
+    print(f"{options.arch}, batches of {options.batch_size}, {len(samples)} faces, {device_line()}")
     for name, speeds in found.items():
         print(f"{name}: {np.median(speeds):.2f} steps/s ({min(speeds):.2f} to {max(speeds):.2f})")
     ratio = np.median(found["real pipeline"]) / np.median(found["one repeated batch"])
