@@ -30,7 +30,7 @@ class AugmentOptions:
     """Ranges of the random changes to a training face; see kpcli.training.augment."""
 
     rotation: float = 30.0
-    """Standard deviation is half of it, degrees; one face in ten turns up to three times as far."""
+    """Standard deviation is half of it, degrees; one face in seven turns up to thrice as far."""
     scale: float = 0.12
     shift: float = 0.06
     """Standard deviation of the crop centre's shift, in box sides."""

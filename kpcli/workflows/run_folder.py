@@ -16,7 +16,7 @@ from typing import Any
 from kpcli import __version__
 from kpcli.architectures import build_architecture
 from kpcli.atomic import atomic_path
-from kpcli.errors import InputError, ModelError
+from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.exporters import drop_twins
 from kpcli.model_bundle import WEIGHTS, ModelBundle, ModelCard, write_card
 from kpcli.options import TrainOptions
@@ -29,6 +29,7 @@ from kpcli.types import Sample
 RUN = "run.json"
 BUNDLE = "model"
 CHECKPOINT = "checkpoint.npz"
+PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
 def check_out(options: TrainOptions) -> None:
@@ -50,7 +51,14 @@ def networks(options: TrainOptions, n_points: int) -> tuple[Any, Any]:
 
     They are the same one unless ``precision`` asks for less than float32; `follow` carries the
     weights over. A bundle thus never depends on the precision that it was trained with.
+
+    Raises
+    ------
+    UsageError
+        If there is no such precision, architecture or kind of weights.
     """
+    if options.precision not in PRECISIONS:
+        raise UsageError(f"unknown precision {options.precision!r}", expected=", ".join(PRECISIONS))
     import keras
 
     usual = keras.config.dtype_policy()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -116,18 +116,14 @@ def _face(face: Prediction) -> dict[str, Any]:
     }
 
 
-def create(out: Path, scheme: LandmarkScheme) -> AbstractContextManager[CocoStream]:
+@contextmanager
+def create(out: Path, scheme: LandmarkScheme) -> Iterator[CocoStream]:
     """Writes ``out/coco.json``; see `kpcli.catalogue.WriterModule`."""
-
-    @contextmanager
-    def writing() -> Iterator[CocoStream]:
-        with (
-            atomic_path(out / OUTPUT) as path,
-            path.open("w", encoding="utf-8") as file,
-            tempfile.TemporaryFile("w+", encoding="utf-8") as later,
-        ):
-            stream = CocoStream(file, later, scheme)
-            yield stream
-            stream.end()
-
-    return writing()
+    with (
+        atomic_path(out / OUTPUT) as path,
+        path.open("w", encoding="utf-8") as file,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as later,
+    ):
+        stream = CocoStream(file, later, scheme)
+        yield stream
+        stream.end()

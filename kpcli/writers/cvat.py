@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from kpcli.atomic import atomic_folder
@@ -74,19 +74,12 @@ class CvatFolder:
         self._open.close()
 
 
-def create(out: Path, scheme: LandmarkScheme) -> AbstractContextManager[CvatFolder]:
+@contextmanager
+def create(out: Path, scheme: LandmarkScheme) -> Iterator[CvatFolder]:
     """Writes ``out/cvat/``; see `kpcli.catalogue.WriterModule`."""
-
-    @contextmanager
-    def writing() -> Iterator[CvatFolder]:
-        with (
-            atomic_folder(out / OUTPUT) as temporary,
-            _zipped(temporary / PICTURES, scheme) as pictures,
-        ):
-            folder = CvatFolder(temporary, scheme, pictures)
-            try:
-                yield folder
-            finally:
-                folder.close()
-
-    return writing()
+    with (
+        atomic_folder(out / OUTPUT) as temporary,
+        _zipped(temporary / PICTURES, scheme) as pictures,
+        closing(CvatFolder(temporary, scheme, pictures)) as folder,
+    ):
+        yield folder

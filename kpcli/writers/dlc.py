@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from kpcli.atomic import atomic_folder
@@ -71,12 +71,8 @@ def _values(face: Prediction) -> list[str]:
     ]
 
 
-def create(out: Path, scheme: LandmarkScheme) -> AbstractContextManager[DlcFolder]:
+@contextmanager
+def create(out: Path, scheme: LandmarkScheme) -> Iterator[DlcFolder]:
     """Writes ``out/dlc/``; see `kpcli.catalogue.WriterModule`."""
-
-    @contextmanager
-    def writing() -> Iterator[DlcFolder]:
-        with atomic_folder(out / OUTPUT) as temporary:
-            yield DlcFolder(temporary, scheme)
-
-    return writing()
+    with atomic_folder(out / OUTPUT) as temporary:
+        yield DlcFolder(temporary, scheme)

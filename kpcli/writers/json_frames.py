@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -69,14 +69,10 @@ def _rounded(values: NDArray[np.floating], digits: int) -> list[Any]:
     return filled
 
 
-def create(out: Path, scheme: LandmarkScheme) -> AbstractContextManager[JsonFrames]:
+@contextmanager
+def create(out: Path, scheme: LandmarkScheme) -> Iterator[JsonFrames]:
     """Writes ``out/landmarks.json``; see `kpcli.catalogue.WriterModule`."""
-
-    @contextmanager
-    def writing() -> Iterator[JsonFrames]:
-        with atomic_path(out / OUTPUT) as path, path.open("w", encoding="utf-8") as file:
-            frames = JsonFrames(file, scheme)
-            yield frames
-            frames.end()
-
-    return writing()
+    with atomic_path(out / OUTPUT) as path, path.open("w", encoding="utf-8") as file:
+        frames = JsonFrames(file, scheme)
+        yield frames
+        frames.end()

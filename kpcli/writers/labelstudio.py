@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -71,14 +71,10 @@ class LabelStudioTasks:
         self._file.write("\n]\n" if self._tasks else "[]\n")
 
 
-def create(out: Path, scheme: LandmarkScheme) -> AbstractContextManager[LabelStudioTasks]:
+@contextmanager
+def create(out: Path, scheme: LandmarkScheme) -> Iterator[LabelStudioTasks]:
     """Writes ``out/labelstudio.json``; see `kpcli.catalogue.WriterModule`."""
-
-    @contextmanager
-    def writing() -> Iterator[LabelStudioTasks]:
-        with atomic_path(out / OUTPUT) as path, path.open("w", encoding="utf-8") as file:
-            tasks = LabelStudioTasks(file, scheme)
-            yield tasks
-            tasks.end()
-
-    return writing()
+    with atomic_path(out / OUTPUT) as path, path.open("w", encoding="utf-8") as file:
+        tasks = LabelStudioTasks(file, scheme)
+        yield tasks
+        tasks.end()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from enum import Enum
 from itertools import groupby
 from pathlib import Path
@@ -108,16 +108,12 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def create(out: Path, scheme: LandmarkScheme) -> AbstractContextManager[RowWriter]:
+@contextmanager
+def create(out: Path, scheme: LandmarkScheme) -> Iterator[RowWriter]:
     """Writes ``out/landmarks.csv``; see `kpcli.catalogue.WriterModule`."""
-
-    @contextmanager
-    def writing() -> Iterator[RowWriter]:
-        with atomic_path(out / OUTPUT) as temporary, temporary.open("wb") as file:
-            file.write(header(scheme.n_points))
-            yield RowWriter(file, scheme.n_points)
-
-    return writing()
+    with atomic_path(out / OUTPUT) as temporary, temporary.open("wb") as file:
+        file.write(header(scheme.n_points))
+        yield RowWriter(file, scheme.n_points)
 
 
 def read_frames(

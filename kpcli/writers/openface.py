@@ -7,7 +7,7 @@ picture's is what FaceLandmarkImg writes, a row a face.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from kpcli.atomic import atomic_folder
@@ -53,12 +53,8 @@ def _points(face: Prediction) -> str:
     return "".join(f",{v:.1f}" for v in face.points.T.ravel())
 
 
-def create(out: Path, scheme: LandmarkScheme) -> AbstractContextManager[OpenFaceFolder]:
+@contextmanager
+def create(out: Path, scheme: LandmarkScheme) -> Iterator[OpenFaceFolder]:
     """Writes ``out/openface/``; see `kpcli.catalogue.WriterModule`."""
-
-    @contextmanager
-    def writing() -> Iterator[OpenFaceFolder]:
-        with atomic_folder(out / OUTPUT) as temporary:
-            yield OpenFaceFolder(temporary, scheme.n_points)
-
-    return writing()
+    with atomic_folder(out / OUTPUT) as temporary:
+        yield OpenFaceFolder(temporary, scheme.n_points)

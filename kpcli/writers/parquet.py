@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,16 +76,11 @@ def _face(face: Prediction) -> list[Any]:
     ]
 
 
-def create(out: Path, scheme: LandmarkScheme) -> AbstractContextManager[ParquetTable]:
+@contextmanager
+def create(out: Path, scheme: LandmarkScheme) -> Iterator[ParquetTable]:
     """Writes ``out/landmarks.parquet``; see `kpcli.catalogue.WriterModule`."""
-
-    @contextmanager
-    def writing() -> Iterator[ParquetTable]:
-        with atomic_path(out / OUTPUT) as temporary:
-            table = ParquetTable(temporary, scheme.n_points)
-            try:
-                yield table
-            finally:
-                table.close()
-
-    return writing()
+    with (
+        atomic_path(out / OUTPUT) as temporary,
+        closing(ParquetTable(temporary, scheme.n_points)) as table,
+    ):
+        yield table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -37,12 +37,8 @@ class PtsFolder:
             write_pts(self._folder / f"{frame.file}_{number}.pts", face.points)
 
 
-def create(out: Path, scheme: LandmarkScheme) -> AbstractContextManager[PtsFolder]:
+@contextmanager
+def create(out: Path, scheme: LandmarkScheme) -> Iterator[PtsFolder]:
     """Writes ``out/pts/``; see `kpcli.catalogue.WriterModule`."""
-
-    @contextmanager
-    def writing() -> Iterator[PtsFolder]:
-        with atomic_folder(out / OUTPUT) as temporary:
-            yield PtsFolder(temporary)
-
-    return writing()
+    with atomic_folder(out / OUTPUT) as temporary:
+        yield PtsFolder(temporary)

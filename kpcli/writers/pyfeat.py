@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -52,16 +52,11 @@ def _face(face: Prediction) -> list[str]:
     return numbers + [f"{v:.2f}" if np.isfinite(v) else "" for v in (pitch, roll, -yaw)]
 
 
-def create(out: Path, scheme: LandmarkScheme) -> AbstractContextManager[PyFeatTable]:
+@contextmanager
+def create(out: Path, scheme: LandmarkScheme) -> Iterator[PyFeatTable]:
     """Writes ``out/pyfeat.csv``; see `kpcli.catalogue.WriterModule`."""
-
-    @contextmanager
-    def writing() -> Iterator[PyFeatTable]:
-        with atomic_path(out / OUTPUT) as temporary:
-            table = PyFeatTable(temporary, scheme.n_points)
-            try:
-                yield table
-            finally:
-                table.close()
-
-    return writing()
+    with (
+        atomic_path(out / OUTPUT) as temporary,
+        closing(PyFeatTable(temporary, scheme.n_points)) as table,
+    ):
+        yield table

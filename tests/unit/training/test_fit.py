@@ -150,6 +150,7 @@ def test_infinite_loss_stops_with_advice(faces) -> None:
         ({"loss": "nonsense"}, UsageError, "unknown loss"),
         ({"schedule": "nonsense"}, UsageError, "unknown schedule"),
         ({"face_box": "nonsense"}, UsageError, "unknown face box"),
+        ({"precision": "nonsense"}, UsageError, "unknown precision"),
         ({"val": 0.0}, InputError, "no faces to val on"),
         ({"init": "no/such/bundle"}, ModelError, "not a model bundle"),
     ],
