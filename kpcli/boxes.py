@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -139,6 +139,8 @@ class Letterbox:
     pixels: Pixels
     scale: tuple[float, float]
     """Letterbox pixels a picture pixel, horizontally and vertically."""
+    filled: tuple[int, int]
+    """Columns and rows that show the picture."""
 
     @classmethod
     def fit(cls, picture: Pixels, long_side: int, multiple: int) -> Letterbox:
@@ -146,17 +148,22 @@ class Letterbox:
         height, width = picture.shape[:2]
         factor = long_side / max(height, width)
         new = max(1, round(width * factor)), max(1, round(height * factor))
-        way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
         rows, columns = (math.ceil(n / multiple) * multiple for n in new[::-1])
-        scaled = picture
-        if new != (width, height):
-            scaled = np.asarray(cv2.resize(picture, new, interpolation=way), np.uint8)
+        scaled = _scaled(picture, new)
         if (columns, rows) == new:
             pixels = scaled
         else:
             pixels = np.zeros((rows, columns, 3), np.uint8)
             pixels[: new[1], : new[0]] = scaled
-        return cls(pixels, (new[0] / width, new[1] / height))
+        return cls(pixels, (new[0] / width, new[1] / height), new)
+
+    def smaller(self, share: float, multiple: int) -> Letterbox:
+        """The same picture with its long side at this share of what it is."""
+        columns, rows = self.filled
+        long_side = max(1, round(share * max(self.filled)))
+        small = Letterbox.fit(self.pixels[:rows, :columns], long_side, multiple)
+        scale = self.scale[0] * small.scale[0], self.scale[1] * small.scale[1]
+        return replace(small, scale=scale)
 
     def to_picture(self, boxes: Array) -> Array:
         """Letterbox pixels (..., 4) to pixels of the picture."""
@@ -167,6 +174,17 @@ class Letterbox:
         """Pixels of the picture (..., 4) to letterbox pixels."""
         scale = np.array([*self.scale, *self.scale])
         return np.asarray((boxes + 0.5) * scale - 0.5)
+
+
+def _scaled(picture: Pixels, size: tuple[int, int]) -> Pixels:
+    """The picture at this width and height; halves are averages, and fast to come by."""
+    while picture.shape[1] >= 2 * size[0] and picture.shape[0] >= 2 * size[1]:
+        half = picture.shape[1] // 2, picture.shape[0] // 2
+        picture = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_LINEAR), np.uint8)
+    if size == picture.shape[1::-1]:
+        return picture
+    way = cv2.INTER_AREA if size[0] < picture.shape[1] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)
 
 
 @dataclass(frozen=True)

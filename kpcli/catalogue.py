@@ -31,6 +31,14 @@ class Entry:
     help: str
 
 
+@dataclass(frozen=True)
+class Architecture(Entry):
+    """One named architecture."""
+
+    weights: tuple[str, ...] = ("none", "file")
+    """What it may start from, of ``none``, ``imagenet`` and a file of its weights."""
+
+
 class DatasetFormat(Protocol):
     """What a module of `FORMATS` offers."""
 
@@ -150,29 +158,41 @@ DETECTORS: Mapping[str, Entry] = {
     "boxes_file": Entry("kpcli.detectors.boxes_file", "boxes_file:CSV, boxes you already have"),
 }
 
-ARCHITECTURES: Mapping[str, Entry] = {
-    "heatmap_fpn": Entry(
-        "kpcli.architectures.heatmap_fpn", "ours: residual pyramid, soft-argmax, uncertainty"
+ARCHITECTURES: Mapping[str, Architecture] = {
+    "heatmap_fpn": Architecture(
+        "kpcli.architectures.heatmap_fpn",
+        "ours: residual pyramid, soft-argmax, uncertainty",
+        weights=("none",),
     ),
-    "heatmap_fpn_large": Entry(
-        "kpcli.architectures.heatmap_fpn_large", "heatmap_fpn with more channels and blocks"
+    "heatmap_fpn_large": Architecture(
+        "kpcli.architectures.heatmap_fpn_large",
+        "heatmap_fpn with more channels and blocks",
+        weights=("none",),
     ),
-    "vgg_gray100": Entry(
+    "vgg_gray100": Architecture(
         "kpcli.architectures.vgg_gray100", "VGG-like stack on 100x100 gray, LeakyReLU, dense"
     ),
-    "naimishnet": Entry("kpcli.architectures.naimishnet", "NaimishNet on 224x224 gray"),
-    "naimishnet_light": Entry(
+    "naimishnet": Architecture("kpcli.architectures.naimishnet", "NaimishNet on 224x224 gray"),
+    "naimishnet_light": Architecture(
         "kpcli.architectures.naimishnet_light", "its lighter form with batch normalisation"
     ),
-    "mobilenet_regression": Entry(
-        "kpcli.architectures.mobilenet_regression", "MobileNet (V1), direct regression"
+    "mobilenet_regression": Architecture(
+        "kpcli.architectures.mobilenet_regression",
+        "MobileNet (V1), direct regression",
+        weights=("none", "imagenet", "file"),
     ),
-    "mobilenetv2_fcn": Entry(
-        "kpcli.architectures.mobilenetv2_fcn", "MobileNetV2 to 14x14, then convolutions only"
+    "mobilenetv2_fcn": Architecture(
+        "kpcli.architectures.mobilenetv2_fcn",
+        "MobileNetV2 to 14x14, then convolutions only",
+        weights=("none", "imagenet", "file"),
     ),
-    "cnn_gray96": Entry("kpcli.architectures.cnn_gray96", "small CNN on 96x96 gray for 5 points"),
-    "face_detector": Entry(
-        "kpcli.architectures.face_detector", "ours: faces as boxes, on a CSV of boxes"
+    "cnn_gray96": Architecture(
+        "kpcli.architectures.cnn_gray96", "small CNN on 96x96 gray for 5 points"
+    ),
+    "face_detector": Architecture(
+        "kpcli.architectures.face_detector",
+        "ours: faces as boxes, on a CSV of boxes",
+        weights=("none",),
     ),
 }
 

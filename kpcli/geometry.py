@@ -128,14 +128,11 @@ class CropTransform:
         cx = box.centre[0] + shift[0] * box.side
         cy = box.centre[1] + shift[1] * box.side
         angle = math.radians(rotation)
-        linear = k * np.array(
-            [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
-        )
-        if mirror:
-            linear = np.array([[-1.0, 0.0], [0.0, 1.0]]) @ linear
+        cos, sin = k * math.cos(angle), k * math.sin(angle)
+        a, b = (-cos, sin) if mirror else (cos, -sin)
         middle = (size - 1) / 2
-        offset = np.array([middle, middle]) - linear @ np.array([cx, cy])
-        return cls(np.hstack([linear, offset[:, None]]), size)
+        x, y = middle - np.array([[a, b], [sin, cos]]) @ (cx, cy)
+        return cls(np.array([[a, b, x], [sin, cos, y]]), size)
 
     @property
     def pixels_per_pixel(self) -> float:

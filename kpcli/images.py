@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from kpcli.errors import InputError
 from kpcli.types import Pixels
@@ -88,8 +88,8 @@ def decode(image: Image.Image, path: Path) -> Pixels:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image.load()
-            upright = ImageOps.exif_transpose(image) or image
-        return to_rgb(upright)
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        return to_rgb(ImageOps.exif_transpose(image) if turned else image)
     except Exception as e:  # decoders of damaged files raise struct.error, zlib.error and others
         raise InputError(f"{path}: the picture is damaged", actual=str(e) or repr(e)) from e
 

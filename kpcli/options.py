@@ -57,6 +57,19 @@ class DetectionOptions:
     """Crops taken of a boxed picture in an epoch."""
 
 
+LOSS_NAMES = ("mse", "l1", "smooth_l1", "wing", "adaptive_wing", "gaussian_nll")
+SCHEDULES = ("cosine", "step", "constant")
+PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+FACE_BOXES = ("landmarks", "csv")
+
+CUT_SEED = 3
+"""Of the cut of validation faces out of train, whatever ``--seed`` is.
+
+A training that starts from an earlier one thus never validates on faces that it was trained on.
+It is the cut of the shipped detector's last run.
+"""
+
+
 @dataclass(frozen=True)
 class TrainOptions:
     """Options of ``kpcli train``."""
@@ -69,6 +82,7 @@ class TrainOptions:
     learning_rate: float = 1.5e-3
     weight_decay: float = 1e-4
     loss: str = "wing"
+    """One of `LOSS_NAMES`; ``schedule``, ``precision`` and ``face_box`` have such lists too."""
     schedule: str = "cosine"
     warmup_epochs: float = 2.0
     ema: float = 0.998
@@ -111,6 +125,7 @@ class EvalOptions:
     """Percent of the normaliser above which a face counts as failed; None: the protocol's."""
     boxes: str = "labels"
     """``labels``, or a detector such as ``haar``."""
+    detect_size: int = DETECT_SIZE
     out: Path | None = None
     """Folder of the report; None: ``eval_<CSV's name>_<split>`` in the current folder."""
     root: Path | None = None

@@ -91,8 +91,10 @@ def _heads(maps: list[Any]) -> dict[str, Any]:
     offset = [0.0, 0.0, math.log(FIRST_SIDE), math.log(FIRST_SIDE)]
     return {
         "score": layers.Concatenate(axis=1, dtype="float32", name="score")(scores),
-        "box": layers.Rescaling(1.0, offset=offset, name="box")(every[..., :4]),
-        "landmark_box": layers.Rescaling(1.0, offset=offset, name="landmark_box")(every[..., 4:]),
+        "box": layers.Rescaling(1.0, offset=offset, dtype="float32", name="box")(every[..., :4]),
+        "landmark_box": layers.Rescaling(1.0, offset=offset, dtype="float32", name="landmark_box")(
+            every[..., 4:]
+        ),
     }
 
 

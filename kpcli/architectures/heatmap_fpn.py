@@ -34,20 +34,30 @@ def build(n_points: int, *, weights: str = "none") -> keras.Model:
             f"--weights {weights} does not apply to heatmap_fpn",
             next_step="start from a bundle with --init",
         )
-    return build_pyramid(n_points, WIDTHS, BLOCKS, PYRAMID)
+    return build_pyramid(n_points, INPUT_SIZE, WIDTHS, BLOCKS, PYRAMID)
 
 
 def build_pyramid(
-    n_points: int, widths: tuple[int, ...], blocks: tuple[int, ...], pyramid: int
+    n_points: int,
+    input_size: int,
+    widths: tuple[int, ...],
+    blocks: tuple[int, ...],
+    pyramid: int,
+    *,
+    silent_blocks: bool = False,
 ) -> keras.Model:
-    """The same design with other numbers: one stride-2 stage an entry of ``widths``."""
-    image = keras.Input((INPUT_SIZE, INPUT_SIZE, 3), name="image")
+    """The same design with other numbers: one stride-2 stage an entry of ``widths``.
+
+    With ``silent_blocks`` new residual blocks start as the identity (Goyal et al.,
+    arXiv:1706.02677, section 5.1), so that a deeper model goes on where a shallower one stopped.
+    """
+    image = keras.Input((input_size, input_size, 3), name="image")
     x = layers.Rescaling(1 / 127.5, offset=-1.0)(image)
     stages = []
     for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
         x = _conv(x, width, 3, strides=2, name=f"stage{stage}_down")
         for i in range(count):
-            x = _residual(x, width, name=f"stage{stage}_block{i}")
+            x = _residual(x, width, name=f"stage{stage}_block{i}", silent=silent_blocks)
         stages.append(x)
 
     context = layers.GlobalAveragePooling2D(name="context")(stages[-1])
@@ -63,7 +73,7 @@ def build_pyramid(
     logits = layers.Conv2D(n_points, 1, dtype="float32", name="heatmaps")(top)
     coarse, pooled = SoftArgmax(name="soft_argmax")([logits, top])
     refined = PointwiseDense(3, name="refine")(pooled)
-    points = layers.Add(name="points")([coarse, refined[..., :2]])
+    points = layers.Add(dtype="float32", name="points")([coarse, refined[..., :2]])
     # A fresh model starts at an expected error of some hundredths of the crop.
     log_scale = layers.Rescaling(1.0, offset=-4.0, dtype="float32", name="log_scale")(
         refined[..., 2] * 4.0
@@ -79,7 +89,14 @@ def build_pyramid(
 
 
 def _conv(
-    x: object, width: int, size: int, *, strides: int = 1, name: str, relu: bool = True
+    x: object,
+    width: int,
+    size: int,
+    *,
+    strides: int = 1,
+    name: str,
+    relu: bool = True,
+    gamma: str = "ones",
 ) -> object:
     x = layers.Conv2D(
         width,
@@ -90,11 +107,12 @@ def _conv(
         kernel_initializer="he_normal",
         name=name,
     )(x)
-    x = layers.BatchNormalization(momentum=0.98, name=f"{name}_norm")(x)
+    x = layers.BatchNormalization(momentum=0.98, gamma_initializer=gamma, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 
-def _residual(x: object, width: int, *, name: str) -> object:
+def _residual(x: object, width: int, *, name: str, silent: bool) -> object:
     y = _conv(x, width, 3, name=f"{name}_a")
-    y = _conv(y, width, 3, name=f"{name}_b", relu=False)
+    gamma = "zeros" if silent else "ones"
+    y = _conv(y, width, 3, name=f"{name}_b", relu=False, gamma=gamma)
     return layers.ReLU(name=f"{name}_out")(layers.Add(name=f"{name}_add")([x, y]))

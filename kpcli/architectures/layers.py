@@ -20,14 +20,15 @@ class SoftArgmax(layers.Layer):
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.softmax = layers.Softmax(axis=1, dtype="float32")
+        # The logits stay float32 in a mixed precision: they are positions.
+        super().__init__(autocast=False, **kwargs)
+        self.softmax = layers.Softmax(dtype="float32")
 
     def call(self, inputs: tuple[Any, Any]) -> tuple[Any, Any]:
         logits, features = inputs
         _, height, width, n = logits.shape
-        heat = ops.reshape(logits, (-1, height * width, n))
-        heat = ops.transpose(self.softmax(heat), (0, 2, 1))
+        heat = ops.transpose(ops.reshape(logits, (-1, height * width, n)), (0, 2, 1))
+        heat = self.softmax(heat)  # over the last axis, which is the fast one everywhere
         x = (np.arange(width, dtype="float32") * 2 + 1) / width - 1
         y = (np.arange(height, dtype="float32") * 2 + 1) / height - 1
         grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(height * width, 2)

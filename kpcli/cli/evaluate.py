@@ -30,6 +30,9 @@ def command(
     boxes: Annotated[
         str, typer.Option(help=f"labels, or a detector: {', '.join(DETECTORS)}.")
     ] = _D.boxes,
+    detect_size: Annotated[
+        int, typer.Option(min=64, help="Long side, pixels, at which a detector looks for faces.")
+    ] = _D.detect_size,
     out: Annotated[
         Path | None, typer.Option(help="Report folder.", show_default="eval_<CSV>_<split>")
     ] = _D.out,
@@ -50,8 +53,9 @@ def command(
     if cut is not None and not cut > 0:
         raise UsageError("--cut", expected="a percentage above 0", actual=f"{cut:g}")
     options = EvalOptions(
-        csv=csv, split=split, model=model, protocol=protocol, cut=cut, boxes=boxes, out=out,
-        root=root, runtime=runtime, bootstrap=bootstrap, seed=seed,
+        csv=csv, split=split, model=model, protocol=protocol, cut=cut, boxes=boxes,
+        detect_size=detect_size, out=out, root=root, runtime=runtime, bootstrap=bootstrap,
+        seed=seed,
     )  # fmt: skip
     from kpcli.workflows.evaluate import evaluate
 

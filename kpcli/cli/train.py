@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kpcli.options import AugmentOptions, TrainOptions
+from kpcli.options import LOSS_NAMES, PRECISIONS, SCHEDULES, AugmentOptions, TrainOptions
 from kpcli.recipes import recipe_options
 
 _D = TrainOptions(csv=Path(), out=Path())
@@ -26,10 +26,8 @@ def command(
     batch_size: Annotated[int, typer.Option(min=1)] = _D.batch_size,
     learning_rate: Annotated[float, typer.Option(min=0)] = _D.learning_rate,
     weight_decay: Annotated[float, typer.Option(min=0)] = _D.weight_decay,
-    loss: Annotated[
-        str, typer.Option(help="mse, l1, smooth_l1, wing, adaptive_wing or gaussian_nll.")
-    ] = _D.loss,
-    schedule: Annotated[str, typer.Option(help="cosine, step or constant.")] = _D.schedule,
+    loss: Annotated[str, typer.Option(help=f"{', '.join(LOSS_NAMES)}.")] = _D.loss,
+    schedule: Annotated[str, typer.Option(help=f"{', '.join(SCHEDULES)}.")] = _D.schedule,
     warmup_epochs: Annotated[float, typer.Option(min=0)] = _D.warmup_epochs,
     ema: Annotated[
         float, typer.Option(min=0, max=0.99999, help="Momentum of averaged weights; 0: off.")
@@ -39,9 +37,12 @@ def command(
         int, typer.Option(min=0, help="Stop after so many epochs without a better one; 0: never.")
     ] = _D.patience,
     val: Annotated[
-        float, typer.Option(help="Share of train to validate on, if the CSV has no val rows.")
+        float,
+        typer.Option(
+            min=0, max=0.9, help="Share of train to validate on, if the CSV has no val rows."
+        ),
     ] = _D.val,
-    seed: Annotated[int, typer.Option()] = _D.seed,
+    seed: Annotated[int, typer.Option(min=0)] = _D.seed,
     crop_scale: Annotated[
         float, typer.Option(min=0.5, help="Side of the crop over side of the face box.")
     ] = _D.crop_scale,
@@ -50,14 +51,12 @@ def command(
         typer.Option(help="landmarks: tight box as kpcli's detectors give; csv: the CSV's box."),
     ] = _D.face_box,
     weights: Annotated[
-        str, typer.Option(help="MobileNets: imagenet, none, or a Keras weights file.")
+        str, typer.Option(help="none, a Keras weights file or, for MobileNets, imagenet.")
     ] = _D.weights,
     init: Annotated[
         str | None, typer.Option(help="Bundle (or 'default') whose weights to start from.")
     ] = _D.init,
-    precision: Annotated[
-        str, typer.Option(help="auto, float32, mixed_bfloat16 or mixed_float16.")
-    ] = _D.precision,
+    precision: Annotated[str, typer.Option(help=f"{', '.join(PRECISIONS)}.")] = _D.precision,
     augment: Annotated[
         float, typer.Option(min=0, help="Strength of augmentation; 0: off, 1: default.")
     ] = 1.0,

@@ -33,7 +33,8 @@ LEAST_SCORE = 0.5
 NMS_IOU = 0.45
 LARGEST_ZOOM = 4.0
 """Small pictures are enlarged so much at most."""
-BATCH = 8
+BATCH = 4
+"""Pictures at once: more find no room in the processor's cache."""
 LARGE = 0.25
 """Faces of a larger share of the picture's long side are looked for in a smaller picture,"""
 COARSE = 0.35
@@ -96,7 +97,10 @@ class FaceDetector:
 
         ``output`` is ``landmark_box``, or ``box`` for boxes as WIDER FACE has them.
         """
-        fine, coarse = self._search(images, output, 1.0), self._search(images, output, COARSE)
+        fitted = [self._fit(image) for image in images]
+        multiple = max(self._strides)
+        fine = self._search(fitted, output)
+        coarse = self._search([one.smaller(COARSE, multiple) for one in fitted], output)
         merged = []
         for image, near, far in zip(images, fine, coarse, strict=True):
             large = LARGE * max(image.shape[:2])
@@ -104,9 +108,8 @@ class FaceDetector:
             merged.append(small_ones.joined(far.only(np.sqrt(areas(far.wider)) >= 0.8 * large)))
         return [(found.boxes, found.scores) for found in merged]
 
-    def _search(self, images: Sequence[Pixels], output: str, share: float) -> list[_Found]:
-        """What there is at this share of the working size; pictures of one shape run together."""
-        fitted = [self._fit(image, share) for image in images]
+    def _search(self, fitted: Sequence[Letterbox], output: str) -> list[_Found]:
+        """What there is in each picture; those of one shape run together."""
         alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for i, letterbox in enumerate(fitted):
             alike[letterbox.pixels.shape].append(i)
@@ -118,11 +121,11 @@ class FaceDetector:
                 for row, i in enumerate(batch):
                     one = {name: values[row] for name, values in outputs.items()}
                     found[i] = self._faces(one, fitted[i], output)
-        return [found[i] for i in range(len(images))]
+        return [found[i] for i in range(len(fitted))]
 
-    def _fit(self, image: Pixels, share: float) -> Letterbox:
+    def _fit(self, image: Pixels) -> Letterbox:
         size = min(self._size, max(image.shape[:2]) * LARGEST_ZOOM)
-        return Letterbox.fit(image, max(1, round(share * size)), max(self._strides))
+        return Letterbox.fit(image, max(1, round(size)), max(self._strides))
 
     def _faces(self, outputs: dict[str, Array], letterbox: Letterbox, output: str) -> _Found:
         score = 1 / (1 + np.exp(-(self._slope * outputs["score"] + self._offset)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.exporters import need, onnx_graph
+from kpcli.exporters import need, onnx_graph, onnx_int8
 from kpcli.runtimes import onnx_runtime
 
 FILE = onnx_runtime.FILE
@@ -29,7 +29,7 @@ def export(
     if quantize == "float16":
         onnx_graph.halve_weights(path)
     elif quantize == "int8":
-        onnx_graph.quantize_convolutions(path, calibration)
+        onnx_int8.quantize(path, calibration)
 
 
 def open_twin(path: Path) -> onnx_runtime.OnnxRuntime:

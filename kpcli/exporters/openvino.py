@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.exporters import need, onnx_graph
+from kpcli.exporters import need, onnx_graph, onnx_int8
 from kpcli.runtimes import openvino_runtime
 
 FILE = openvino_runtime.FILE
@@ -32,7 +32,7 @@ def export(
         source = Path(folder) / "model.onnx"
         onnx_graph.write_onnx(weights, source)
         if quantize == "int8":
-            onnx_graph.quantize_convolutions(source, calibration)
+            onnx_int8.quantize(source, calibration)
         model = openvino.convert_model(source)
         names = onnx_graph.output_names(source)
     # Tensors of a saved graph have several names in no order.

@@ -47,13 +47,17 @@ class OnnxRuntime:
         except Exception as e:  # its own exceptions have no common class
             raise ModelError(f"{path}: cannot be loaded", actual=f"{type(e).__name__}: {e}") from e
         self._input = self._session.get_inputs()[0].name
+        # int8 twins take the picture's bytes, others float32.
+        takes_bytes = self._session.get_inputs()[0].type == "tensor(uint8)"
+        self._type = np.uint8 if takes_bytes else np.float32
         self._outputs = [output.name for output in self._session.get_outputs()]
         device = self._session.get_providers()[0].removesuffix("ExecutionProvider")
         self.line = f"ONNX Runtime {onnxruntime.__version__} on {device}"
 
     def run(self, pictures: NDArray[np.generic]) -> dict[str, NDArray[np.float32]]:
         """Outputs by name of pictures (B, H, W, C) in 0..255, uint8 or float32."""
-        values = self._session.run(self._outputs, {self._input: pictures.astype(np.float32)})
+        given = pictures.astype(self._type, copy=False)
+        values = self._session.run(self._outputs, {self._input: given})
         return {
             name: np.asarray(value, np.float32)
             for name, value in zip(self._outputs, values, strict=True)

@@ -40,13 +40,14 @@ class OpenvinoRuntime:
             graph = core.read_model(path / GRAPH)
             self._names = graph.get_rt_info(OUTPUTS).astype(str).split()
             self._model = core.compile_model(graph, "CPU", config)
+            self._type = self._model.input(0).element_type.to_dtype()
         except RuntimeError as e:
             raise ModelError(f"{path}: cannot be loaded", actual=f"{type(e).__name__}: {e}") from e
         self.line = f"OpenVINO {openvino.__version__.split('-')[0]} on CPU"
 
     def run(self, pictures: NDArray[np.generic]) -> dict[str, NDArray[np.float32]]:
         """Outputs by name of pictures (B, H, W, C) in 0..255, uint8 or float32."""
-        values = self._model(pictures.astype(np.float32))
+        values = self._model(pictures.astype(self._type, copy=False))
         return {
             name: np.array(values[i], np.float32)  # a copy: the next run reuses its memory
             for i, name in enumerate(self._names)

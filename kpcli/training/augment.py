@@ -18,6 +18,7 @@ from kpcli.schemes import LandmarkScheme
 from kpcli.types import FaceBox, Pixels, Points
 
 Rng = np.random.Generator
+RAMP = np.arange(256)[:, None] / 255
 
 
 def scaled(options: AugmentOptions) -> AugmentOptions:
@@ -89,11 +90,10 @@ def photometric(rng: Rng, crop: Pixels, options: AugmentOptions) -> Pixels:
 
 def colour(rng: Rng, crop: Pixels) -> Pixels:
     """Gain a channel, contrast, gamma and brightness: one look-up table a channel."""
-    ramp = np.arange(256) / 255
     gamma = math.exp(rng.normal(0, 0.35))
     contrast, brightness = math.exp(rng.normal(0, 0.25)), rng.normal(0, 0.12)
     gains = np.exp(rng.normal(0, 0.08, 3))
-    table = ((ramp[:, None] ** gamma * gains - 0.5) * contrast + 0.5 + brightness) * 255
+    table = RAMP**gamma * (255 * contrast * gains) + 255 * (0.5 + brightness - 0.5 * contrast)
     return np.asarray(cv2.LUT(crop, np.clip(table, 0, 255).astype(np.uint8)[None]), np.uint8)
 
 
@@ -116,21 +116,26 @@ def occlude(rng: Rng, crop: Pixels) -> Pixels:
     elif kind == 1:
         cv2.ellipse(mask, (centre, extent, angle), 1, -1)
     else:
-        part = int(rng.uniform(0.15, 0.5) * size)
-        mask[:part] = 1
-        mask = np.rot90(mask, int(rng.integers(4))).copy()
-    return np.where(mask[..., None] > 0, _filling(rng, crop), crop).astype(np.uint8)
+        mask[: int(rng.uniform(0.15, 0.5) * size)] = 1
+        mask = _quarter_turn(rng, mask)
+    return np.asarray(cv2.copyTo(_filling(rng, crop), mask, crop.copy()))
 
 
 def _filling(rng: Rng, crop: Pixels) -> Pixels:
+    """One colour, smooth noise, or the crop itself, moved and turned."""
     kind = rng.integers(3)
-    if kind == 0:
-        return np.broadcast_to(rng.integers(0, 256, 3, dtype=np.uint8), crop.shape)
-    if kind == 1:
-        coarse = rng.integers(0, 256, (int(rng.integers(2, 24)),) * 2 + (3,), dtype=np.uint8)
-        return np.asarray(cv2.resize(coarse, crop.shape[:2][::-1]), np.uint8)
-    moved = np.roll(crop, tuple(rng.integers(crop.shape[0] // 4, crop.shape[0], 2)), axis=(0, 1))
-    return np.asarray(np.rot90(moved, int(rng.integers(4))))
+    if kind == 2:
+        shift = rng.integers(crop.shape[0] // 4, crop.shape[0], 2)
+        return _quarter_turn(rng, np.roll(crop, shift, axis=(0, 1)))
+    cells = 1 if kind == 0 else int(rng.integers(2, 24))
+    coarse = rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(coarse, crop.shape[:2][::-1]), np.uint8)
+
+
+def _quarter_turn(rng: Rng, square: Pixels) -> Pixels:
+    """The square turned by 90, 180, 270 (OpenCV's 0, 1, 2) or no degrees."""
+    turn = int(rng.integers(4))
+    return np.asarray(cv2.rotate(square, turn), np.uint8) if turn < 3 else square
 
 
 def shrink(rng: Rng, crop: Pixels) -> Pixels:

@@ -14,22 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpcli.atomic import atomic_path
-from kpcli.errors import InputError, ModelError, UsageError
+from kpcli.errors import InputError, ModelError
 from kpcli.options import TrainOptions
 from kpcli.training.losses import LOSSES
 from kpcli.training.model import LandmarkTrainer
 
-SCHEDULES = ("cosine", "step", "constant")
 STEP_AT, STEP_FACTOR = (0.6, 0.85), 0.1
 
 
 @keras.saving.register_keras_serializable(package="kpcli")
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up, then cosine to zero, two steps down to a tenth each, or constant."""
+    """Linear warm-up, then cosine to zero, two steps down to a tenth each, or constant.
+
+    ``kind`` is one of `kpcli.options.SCHEDULES`.
+    """
 
     def __init__(self, kind: str, peak: float, warmup: int, total: int) -> None:
-        if kind not in SCHEDULES:
-            raise UsageError(f"unknown schedule {kind!r}", expected=", ".join(SCHEDULES))
         self.kind, self.peak, self.warmup, self.total = kind, peak, warmup, total
 
     def __call__(self, step: Any) -> Any:
@@ -60,8 +60,6 @@ class EpochBatches(Protocol):
 
 def compiled(network: keras.Model, options: TrainOptions, steps: int) -> LandmarkTrainer:
     """The trainer of a landmark network, ready for `run`; ``steps`` is that of an epoch."""
-    if options.loss not in LOSSES:
-        raise UsageError(f"unknown loss {options.loss!r}", expected=", ".join(LOSSES))
     trainer = LandmarkTrainer(network, LOSSES[options.loss])
     prepare_trainer(trainer, options, steps)
     return trainer

@@ -108,13 +108,9 @@ def _required(outputs: Outputs, name: str, loss: str) -> Tensor:
 
 
 LOSSES: Mapping[str, Loss] = {
-    "mse": mse,
-    "l1": l1,
-    "smooth_l1": smooth_l1,
-    "wing": wing,
-    "adaptive_wing": adaptive_wing,
-    "gaussian_nll": gaussian_nll,
+    loss.__name__: loss for loss in (mse, l1, smooth_l1, wing, adaptive_wing, gaussian_nll)
 }
+"""By the names of `kpcli.options.LOSS_NAMES`."""
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

@@ -82,7 +82,7 @@ def evaluate(
     if detector is None and options.boxes != LABELS:
         from kpcli.detectors import create_detector
 
-        detector = create_detector(options.boxes)
+        detector = create_detector(options.boxes, options.detect_size)
     if predictor is None:
         bundle = ModelBundle.open(options.model)
         check_schemes(bundle.card, scheme, options)  # before the slow loading of Keras

@@ -16,7 +16,7 @@ from kpcli.atomic import atomic_path
 from kpcli.dataset_csv import with_landmark_box
 from kpcli.metrics import INTERVAL, Floats, Score, score
 from kpcli.types import Sample
-from kpcli.workflows.evaluate import Evaluation
+from kpcli.workflows.evaluate import LABELS, Evaluation
 from kpcli.workflows.evaluation_plots import write_ced, write_worst
 
 SIZES = (0, 32, 64, 96, 128, 256, math.inf)
@@ -107,6 +107,7 @@ def metrics(evaluation: Evaluation, whole: Score, groups: Mapping[str, Scores]) 
         "normaliser": protocol.normaliser,
         "cut": protocol.cut,
         "box_source": evaluation.box_source,
+        "detect_size": None if options.boxes == LABELS else options.detect_size,
         "model": options.model,
         "runtime": options.runtime,
         "csv": str(options.csv),

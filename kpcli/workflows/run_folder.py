@@ -16,7 +16,7 @@ from typing import Any
 from kpcli import __version__
 from kpcli.architectures import build_architecture
 from kpcli.atomic import atomic_path
-from kpcli.errors import InputError, ModelError, UsageError
+from kpcli.errors import InputError, ModelError
 from kpcli.exporters import drop_twins
 from kpcli.model_bundle import WEIGHTS, ModelBundle, ModelCard, write_card
 from kpcli.options import TrainOptions
@@ -29,7 +29,6 @@ from kpcli.types import Sample
 RUN = "run.json"
 BUNDLE = "model"
 CHECKPOINT = "checkpoint.npz"
-PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
 def check_out(options: TrainOptions) -> None:
@@ -54,11 +53,9 @@ def networks(options: TrainOptions, n_points: int) -> tuple[Any, Any]:
 
     Raises
     ------
-    UsageError
-        If there is no such precision, architecture or kind of weights.
+    ModelError
+        If the weights cannot be downloaded or do not fit.
     """
-    if options.precision not in PRECISIONS:
-        raise UsageError(f"unknown precision {options.precision!r}", expected=", ".join(PRECISIONS))
     import keras
 
     usual = keras.config.dtype_policy()

@@ -15,8 +15,8 @@ from kpcli.dataset_csv import BOXES, read_dataset, with_landmark_box
 from kpcli.detectors.builtin import FaceDetector
 from kpcli.errors import InputError
 from kpcli.model_bundle import ModelBundle, ModelCard
-from kpcli.options import TrainOptions
-from kpcli.runtimes.keras_runtime import compiled_call, device_line, quiet
+from kpcli.options import CUT_SEED, TrainOptions
+from kpcli.runtimes.keras_runtime import compiled_call, device_line
 from kpcli.splits import cut_by_group
 from kpcli.training.batches import CropFormat, FaceStore
 from kpcli.training.calibration import fit_logistic
@@ -59,7 +59,6 @@ def train_detector(options: TrainOptions, say: Callable[[str], None] = print) ->
     """
     check_out(options)
     train_set, val_set = _boxes(options)
-    quiet()
     import keras
 
     keras.utils.set_random_seed(options.seed)
@@ -113,7 +112,7 @@ def _boxes(options: TrainOptions) -> tuple[list[Sample], list[Sample]]:
             expected=f"face boxes, for --arch {options.arch}",
             next_step="prepare a dataset of boxes, such as widerface; landmarks go to --faces",
         )
-    cut = cut_by_group([s for s in samples if s.split == "train"], options.val, options.seed)
+    cut = cut_by_group([s for s in samples if s.split == "train"], options.val, CUT_SEED)
     train_set = [s for s in cut if s.split == "train"]
     val_set = [s for s in cut if s.split == "val"]
     for name, part in (("train", train_set), ("validate", val_set)):

@@ -4,8 +4,9 @@ Usage: python tests/benchmarks/architectures.py MODEL... [--csv faces.csv] [--sp
 
 MODEL is a run folder of `kpcli train`, a model bundle, an embedded model's name, or the name of an
 architecture (then it is untrained and has no NME). GMac counts the multiply-adds of convolutions,
-dense layers and our own layers by their shapes. Times are those of Keras' compiled function on
-one thread, batches of 16, the median of the batches.
+dense layers and our own layers by their shapes. Epochs are those of the last run. Times are
+milliseconds a face on one thread in batches of 16, the median of the batches: of Keras' compiled
+function and of each twin that the bundle holds (`kpcli export BUNDLE --to onnx` makes one).
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -30,11 +32,14 @@ from kpcli.architectures.layers import PointwiseDense, SoftArgmax
 from kpcli.catalogue import ARCHITECTURES
 from kpcli.model_bundle import CARD, ModelBundle
 from kpcli.options import EvalOptions
+from kpcli.runtimes import open_runtime, usable
 from kpcli.runtimes.keras_runtime import compiled_call, load_model
 from kpcli.workflows.evaluate import evaluate
 
 BATCH = 16
 BATCHES = 12
+TWINS = {"onnx": "ONNX Runtime", "litert": "LiteRT", "openvino": "OpenVINO"}
+"""Runtimes to time beside Keras, with their titles."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class Row:
     size: int
     channels: int
     bundle: Path | None
+    epochs: str = "-"
 
 
 def one_thread() -> None:
@@ -92,17 +98,28 @@ def layer_macs(layer: keras.layers.Layer) -> int:
     return 0
 
 
-def milliseconds(row: Row) -> float:
-    """Median time of one face in a batch."""
-    call: Any = compiled_call(row.model)
+def milliseconds(row: Row) -> dict[str, float]:
+    """Median time of one face in a batch, by runtime."""
     shape = (BATCH, row.size, row.size, row.channels)
-    crops = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
+    crops = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    call: Any = compiled_call(row.model)
+    runs: dict[str, Callable[[], Any]] = {
+        "keras": lambda: keras.ops.convert_to_numpy(call(crops.astype(np.float32))["points"])
+    }
+    bundle = ModelBundle.open(row.bundle) if row.bundle else None
+    for name in TWINS:
+        if bundle and name in usable(bundle):
+            runs[name] = partial(open_runtime(bundle, name, threads=1).run, crops)
+    return {name: median_time(run) / BATCH * 1000 for name, run in runs.items()}
+
+
+def median_time(run: Callable[[], Any]) -> float:
+    """Seconds of one run, warmed up."""
     times = []
     for _ in range(BATCHES + 2):
         start = time.perf_counter()
-        outputs = call(crops)
-        keras.ops.convert_to_numpy(outputs["points"])
-        times.append((time.perf_counter() - start) / BATCH * 1000)
+        run()
+        times.append(time.perf_counter() - start)
     return float(np.median(times[2:]))
 
 
@@ -121,7 +138,8 @@ def open_row(name: str) -> Row:
         if card.name == card.architecture
         else f"{card.name} ({card.architecture})"
     )
-    return Row(label, load_model(bundle.weights), card.input_size, channels, bundle.path)
+    epochs = str(card.training["options"]["epochs"])
+    return Row(label, load_model(bundle.weights), card.input_size, channels, bundle.path, epochs)
 
 
 def scores(row: Row, csv: Path, split: str) -> tuple[str, str, str, str]:
@@ -143,11 +161,13 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     arguments = parser.parse_args()
     one_thread()
-    titles = ["model", "input", "parameters", "GMac", "ms a face"]
+    titles = ["model", "input", "parameters", "GMac", "epochs", "Keras ms"]
+    titles += [f"{title} ms" for title in TWINS.values()]
     if arguments.csv:
         titles += ["faces", "NME %", "FR %", "protocol, cut"]
     print(f"| {' | '.join(titles)} |")
-    print(f"|{'|'.join('---' if i in (0, 1, 8) else '---:' for i in range(len(titles)))}|")
+    text = ("model", "input", "protocol, cut")
+    print(f"|{'|'.join('---' if title in text else '---:' for title in titles)}|")
     for name in arguments.models:
         row = open_row(name)
         cells = [
@@ -155,8 +175,10 @@ def main() -> None:
             f"{row.size}x{row.size}x{row.channels}",
             f"{row.model.count_params():,}",
             f"{macs(row.model) / 1e9:.3f}",
-            f"{milliseconds(row):.2f}",
+            row.epochs,
         ]
+        times = milliseconds(row)
+        cells += [f"{times[name]:.2f}" if name in times else "-" for name in ("keras", *TWINS)]
         if arguments.csv:
             cells += scores(row, arguments.csv, arguments.split) if row.bundle else ("-",) * 4
         print(f"| {' | '.join(cells)} |", flush=True)

@@ -141,10 +141,38 @@ def test_weights_that_are_no_file_are_a_usage_error(built: tuple[str, keras.Mode
         build_architecture(built[0], N_POINTS, weights="missing.weights.h5")
 
 
-@pytest.mark.parametrize("name", ["vgg_gray100", "cnn_gray96", "naimishnet", "heatmap_fpn"])
-def test_imagenet_is_refused_where_it_does_not_exist(name: str) -> None:
-    with pytest.raises(UsageError, match="imagenet"):
-        build_architecture(name, 5, weights="imagenet")
+def test_takes_the_weights_that_the_table_says(
+    built: tuple[str, keras.Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`kpcli train` trusts the table, so as not to load Keras for a wrong --weights."""
+    monkeypatch.setattr(pretrained, "_load_file", lambda model, path: None)
+    for factory in ("MobileNet", "MobileNetV2"):  # no download
+        real = getattr(keras.applications, factory)
+        fake = lambda real=real, **kwargs: real(**{**kwargs, "weights": None})  # noqa: E731
+        monkeypatch.setattr(keras.applications, factory, fake)
+    file = tmp_path / "some.weights.h5"
+    file.touch()
+    for kind, weights in (("none", "none"), ("imagenet", "imagenet"), ("file", str(file))):
+        if kind in ARCHITECTURES[built[0]].weights:
+            build_architecture(built[0], N_POINTS, weights=weights)
+        else:
+            with pytest.raises(UsageError, match=f"--weights {weights}"):
+                build_architecture(built[0], N_POINTS, weights=weights)
+
+
+def test_mixed_precision_still_gives_float32(built: tuple[str, keras.Model]) -> None:
+    """Positions and losses need more digits than bfloat16 has."""
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = build_architecture(built[0], N_POINTS)
+    finally:
+        keras.config.set_dtype_policy(usual)
+    assert "mixed_bfloat16" in {layer.dtype_policy.name for layer in _all_layers(model)}
+    outputs = model(_crops(built[0]), training=True)
+    assert {k: str(np.asarray(v).dtype) for k, v in outputs.items()} == dict.fromkeys(
+        model.output, "float32"
+    )
 
 
 def test_a_file_of_backbone_weights_is_used(tmp_path: Path) -> None:

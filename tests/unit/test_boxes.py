@@ -78,6 +78,26 @@ def test_a_letterbox_maps_there_and_back(shape):
     np.testing.assert_allclose(there[1], [-0.5, -0.5, *expected], atol=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(480, 640), (1201, 903), (3000, 2000), (10, 37)])
+def test_a_smaller_letterbox_shows_the_same_picture(shape):
+    picture = np.zeros((*shape, 3), np.uint8)
+    height, width = shape
+    picture[height // 2 :, width // 2 :] = 255
+    one = Letterbox.fit(picture, 640, 64)
+    small = one.smaller(0.35, 64)
+    assert max(small.filled) == 224
+    assert all(side % 64 == 0 for side in small.pixels.shape[:2])
+    whole = np.array([[-0.5, -0.5, width - 0.5, height - 0.5]])
+    columns, rows = small.filled
+    np.testing.assert_allclose(
+        small.to_letterbox(whole)[0], [-0.5, -0.5, columns - 0.5, rows - 0.5], atol=1e-6
+    )
+    assert small.pixels[rows * 3 // 4, columns * 3 // 4].min() > 250
+    assert small.pixels[rows // 4, columns // 4].max() < 5
+    assert not small.pixels[rows:].any()
+    assert not small.pixels[:, columns:].any()
+
+
 def test_a_spot_stays_under_its_box_in_a_letterbox():
     picture = np.zeros((200, 100, 3), np.uint8)
     picture[120:160, 40:60] = 255

@@ -99,6 +99,20 @@ def test_photometric_steps_change_pixels_not_shape(step: object) -> None:
     assert any((after != crop).any() for after in changed)
 
 
+def test_occlusion_covers_a_part_and_leaves_the_rest() -> None:
+    crop = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    before = crop.copy()
+    shares, flat = [], 0
+    for seed in range(60):
+        after = augment.occlude(np.random.default_rng(seed), crop)
+        changed = (after != crop).any(axis=2)
+        shares.append(changed.mean())
+        flat += len(np.unique(after[changed], axis=0)) == 1
+    np.testing.assert_array_equal(crop, before)
+    assert 0 < min(shares) < max(shares) < 0.7
+    assert 8 < flat < 32  # one in three is of one colour
+
+
 def test_blur_keeps_a_dot_in_its_place() -> None:
     crop = np.zeros((65, 65, 3), np.uint8)
     crop[30:35, 40:45] = 255

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,25 @@ def test_batches_repeat_exactly_and_differ_by_epoch(samples) -> None:
     assert (first[1][0] != second[1][0]).any()
     first.start_epoch(1)
     np.testing.assert_array_equal(first[1][0], second[1][0])
+
+
+def test_batches_are_the_same_whoever_asks_and_when(samples) -> None:
+    made = batches(FaceStore(samples, CROP, 10), negatives=[np.full((144, 144, 3), 90, np.uint8)])
+    alone = [made[i][0] for i in range(2)]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda i: made[i % 2][0], reversed(range(24))))
+    for i, crops in zip(reversed(range(24)), together, strict=True):
+        np.testing.assert_array_equal(crops, alone[i % 2])
+
+
+def test_augmentation_leaves_the_faces_in_memory_as_they_are(samples) -> None:
+    store = FaceStore(samples, CROP, 10)
+    before = [store[i].pixels.copy() for i in range(6)]
+    made = batches(store)
+    for _ in range(5):
+        _ = made[0], made[1]
+    for i in range(6):
+        np.testing.assert_array_equal(store[i].pixels, before[i])
 
 
 def test_an_epoch_shows_every_face_once(samples) -> None:

@@ -19,7 +19,7 @@ from kpcli.predictor import Predictor
 from kpcli.runtimes.keras_runtime import load_model
 from kpcli.training.fit import Checkpoint, Schedule, averaging_momentum
 from kpcli.types import Sample
-from kpcli.workflows import run_folder
+from kpcli.workflows import run_folder, train_landmarks
 from kpcli.workflows import train as workflow
 
 
@@ -34,7 +34,7 @@ def tiny(n_points: int) -> keras.Model:
 
 @pytest.fixture(autouse=True)
 def tiny_architecture(monkeypatch) -> None:
-    monkeypatch.setattr(workflow, "architecture_facts", lambda name: (32, "rgb"))
+    monkeypatch.setattr(train_landmarks, "architecture_facts", lambda name: (32, "rgb"))
     monkeypatch.setattr(
         run_folder, "build_architecture", lambda name, n_points, weights: tiny(n_points)
     )
@@ -160,13 +160,22 @@ def test_bad_options(faces, change, error, text) -> None:
         workflow.train(options(faces, **change), say=lambda _: None)
 
 
+def test_validation_faces_are_the_same_for_every_seed(faces) -> None:
+    """Else a run that starts from another one's model validates on faces that one trained on."""
+    kept = {
+        tuple(s.image.name for s in train_landmarks._faces(options(faces, seed=seed))[1])
+        for seed in range(4)
+    }
+    assert len(kept) == 1
+
+
 def test_init_copies_what_fits(faces) -> None:
     workflow.train(options(faces, epochs=1), say=lambda _: None)
     fresh = tiny(5)
-    said = workflow.start_from(fresh, str(faces.parent / "run" / "model"))
+    said = run_folder.start_from(fresh, str(faces.parent / "run" / "model"))
     assert "2 of 2 layers" in said
     other = tiny(7)
-    assert "1 of 2 layers" in workflow.start_from(other, str(faces.parent / "run" / "model"))
+    assert "1 of 2 layers" in run_folder.start_from(other, str(faces.parent / "run" / "model"))
 
 
 def test_checkpoint_of_another_model_is_refused(tmp_path) -> None:
