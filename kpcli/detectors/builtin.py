@@ -19,6 +19,7 @@ from kpcli.boxes import (
     face_boxes,
     suppress,
     turned_back,
+    wider_to_landmark,
 )
 from kpcli.catalogue import Runtime
 from kpcli.errors import ModelError
@@ -30,6 +31,10 @@ from kpcli.types import FaceBox, Pixels
 BUNDLE = "face_detector"
 LEAST_SCORE = 0.5
 """Scores are calibrated: of boxes with this score, about half are faces."""
+UPRIGHT = 0.9
+"""With a face of this score a picture is taken to stand upright: faces on their side score less."""
+TURNED = 0.8
+"""Faces of a turned picture need this score: few things that are no faces have it."""
 NMS_IOU = 0.45
 LARGEST_ZOOM = 4.0
 """Small pictures are enlarged so much at most."""
@@ -39,6 +44,9 @@ LARGE = 0.25
 """Faces of a larger share of the picture's long side are looked for in a smaller picture,"""
 COARSE = 0.35
 """of this share of the working size: there, the network sees them whole."""
+SMALL = 24.0
+"""Faces of fewer pixels at work had no landmarks to learn a landmark box from: theirs lies in the
+WIDER FACE box as those of larger faces do."""
 
 
 class FaceDetector:
@@ -76,12 +84,15 @@ class FaceDetector:
     ) -> list[list[FaceBox]]:
         """Boxes tight around the landmarks; see `kpcli.catalogue.Detector`.
 
-        A picture in which no face is found is searched again lying on either side and upside
-        down: the side whose best face scores highest counts.
+        A picture in which no upright face is found for sure is searched again lying on either
+        side and upside down. The side whose best face scores highest counts, if it is sure too.
         """
         found = self.arrays(images, self._output)
-        for i in [i for i, (boxes, _) in enumerate(found) if not len(boxes)]:
-            found[i] = self._turned(images[i])
+        for i, (_, scores) in enumerate(found):
+            if max(scores, default=0.0) < UPRIGHT:
+                turned = self._turned(images[i])
+                if max(turned[1], default=0.0) > max([TURNED, *scores]):
+                    found[i] = turned
         return [face_boxes(*one) for one in found]
 
     def _turned(self, image: Pixels) -> tuple[Array, Array]:
@@ -132,9 +143,11 @@ class FaceDetector:
         sure = score >= self._least_score
         height, width = letterbox.pixels.shape[:2]
         cells = cell_grid(height, width, self._strides)[sure]
-        wider, boxes = (
-            letterbox.to_picture(decode(outputs[name][sure], cells)) for name in ("box", output)
-        )
+        wider, boxes = (decode(outputs[name][sure], cells) for name in ("box", output))
+        if output == "landmark_box":
+            small = np.sqrt(areas(wider)) < SMALL
+            boxes[small] = wider_to_landmark(wider[small])
+        wider, boxes = letterbox.to_picture(wider), letterbox.to_picture(boxes)
         return _Found(wider, boxes, score[sure]).suppressed()
 
 

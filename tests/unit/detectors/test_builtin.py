@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kpcli.boxes import Letterbox, cell_grid, encode
+from kpcli.boxes import Letterbox, cell_grid, encode, wider_to_landmark
 from kpcli.detectors import create_detector
 from kpcli.detectors.builtin import FaceDetector
 from kpcli.errors import ModelError
@@ -75,6 +75,15 @@ def test_the_landmark_box_is_given_where_the_card_says_so():
     assert tight.left == pytest.approx(wide.left)
 
 
+def test_the_landmark_box_of_a_small_face_lies_in_its_wider_box_as_those_of_others():
+    pixels = picture(640, 640, (300, 300, 316, 320))
+    (wide,) = FaceDetector(card(face_box="file"), Bright()).detect([pixels], [NO_SOURCE])[0]
+    (tight,) = FaceDetector(card(), Bright()).detect([pixels], [NO_SOURCE])[0]
+    expected = wider_to_landmark(np.array([wide.left, wide.top, wide.right, wide.bottom]))
+    got = (tight.left, tight.top, tight.right, tight.bottom)
+    np.testing.assert_allclose(got, expected, atol=0.01)
+
+
 def test_large_faces_come_from_the_smaller_picture_and_only_once():
     pixels = picture(640, 640, (100, 100, 500, 500))
     runtime = Bright()
@@ -107,6 +116,37 @@ def test_a_picture_without_a_face_is_searched_from_its_other_sides():
         face = faces[0]
         corners = (face.left, face.top, face.right, face.bottom)
         np.testing.assert_allclose(corners, np.array(box) - 0.5, atol=1.5)
+
+
+class Leaning(Bright):
+    """Gives a face that is taller than wide one score, any other one another."""
+
+    def __init__(self, tall: float, other: float) -> None:
+        super().__init__()
+        self.tall, self.other = tall, other
+
+    def run(self, pictures):
+        outputs = super().run(pictures)
+        for i, picture in enumerate(pictures):
+            ys, xs = np.nonzero(picture[..., 0] > 127)
+            score = self.tall if np.ptp(ys) > np.ptp(xs) else self.other
+            outputs["score"][i] = np.where(outputs["score"][i] > 0, score, -9)
+        return outputs
+
+
+@pytest.mark.parametrize(
+    ("tall", "other", "expected"),
+    [
+        (5.0, 1.0, 5.0),  # doubtful as it lies: the surer side counts
+        (5.0, 3.0, 3.0),  # sure as it lies: no other side is looked at
+        (1.2, 1.0, 1.0),  # doubtful from all sides: it stays as it lies
+    ],
+)
+def test_a_doubtful_face_is_looked_for_from_other_sides(tall, other, expected):
+    lying = picture(240, 320, (30, 60, 130, 120))
+    detector = FaceDetector(card(face_box="file"), Leaning(tall, other))
+    (face,) = detector.detect([lying], [NO_SOURCE])[0]
+    assert face.score == pytest.approx(1 / (1 + np.exp(-expected)))
 
 
 def test_scores_are_calibrated_and_low_ones_left_out():
