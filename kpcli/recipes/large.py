@@ -1,10 +1,11 @@
-"""The embedded large model (68 points): the default model grown, see `heatmap_fpn_large`.
+"""The embedded large model (68 points): grown from ``default_late``, see `heatmap_fpn_large`.
 
 ``DATA`` is the folder of the datasets::
 
     kpcli prepare DATA/300w DATA/wflw --scheme ibug68 --val 0.1 --seed 0 --out faces.csv
     kpcli prepare DATA/widerface --out wider.csv
-    kpcli train faces.csv --recipe large --negatives wider.csv --out runs/large
+    kpcli train faces.csv --recipe large --init runs/default_late/model \
+        --negatives wider.csv --out runs/large
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from kpcli.options import AugmentOptions
 
 OPTIONS: dict[str, Any] = {
     "arch": "heatmap_fpn_large",
-    "init": "default",
     "epochs": 64,
     "learning_rate": 1.2e-3,
     "warmup_epochs": 1.0,
