@@ -16,8 +16,7 @@ from kpcli.options import AugmentOptions
 
 OPTIONS: dict[str, Any] = {
     "arch": "mobilenet_regression",
-    "epochs": 20,
+    "epochs": 10,
     "learning_rate": 0.0015,
-    "precision": "mixed_bfloat16",
     "augment": AugmentOptions(strength=0.5),
 }

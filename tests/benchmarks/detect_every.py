@@ -45,7 +45,10 @@ for every in (1, 2, 3, 5, 8, 12):
         table = pd.read_csv(out / "landmarks.csv")
     table = table[table["success"] == 1]
     first = table if first is None else first
-    both = first.merge(table, on=["file", "frame", "face_id"], suffixes=("", "_other"))
+    both = first.merge(table, on=["file", "frame"], suffixes=("", "_other"))
+    # Ids may differ: the face of the other run whose box is nearest.
+    away = (both["left"] - both["left_other"]).abs() + (both["top"] - both["top_other"]).abs()
+    both = both.loc[away.groupby([both["file"], both["frame"], both["face_id"]]).idxmin()]
     other = both[[f"{c}_other" for c in first.columns if c[:2] in ("x_", "y_")]]
     other.columns = [c.removesuffix("_other") for c in other.columns]
     side = (both["right"] - both["left"]).to_numpy()[:, None]
