@@ -177,7 +177,7 @@ class AnnotateOptions:
     max_faces: int = 0
     """Of a frame, the best so many faces; 0: all."""
     min_confidence: float = 0.25
-    """Faces below are left out: most of them are none."""
+    """Faces below are left out."""
     overlays: bool = True
     overlay_fps: float = 0.0
     """Frames a second of overlay videos; 0: at the source's times."""
