@@ -35,6 +35,8 @@ UPRIGHT = 0.9
 """With a face of this score a picture is taken to stand upright: faces on their side score less."""
 TURNED = 0.8
 """Faces of a turned picture need this score: few things that are no faces have it."""
+PROBE = 0.5
+"""Which side is up shows at this share of the working size too."""
 NMS_IOU = 0.45
 LARGEST_ZOOM = 4.0
 """Small pictures are enlarged so much at most."""
@@ -97,18 +99,24 @@ class FaceDetector:
 
     def _turned(self, image: Pixels) -> tuple[Array, Array]:
         """What there is in the picture turned by quarters, boxes in the picture as it is."""
-        quarters = (1, 2, 3)
-        sides = self.arrays([np.rot90(image, k) for k in quarters], self._output)
-        best = max(range(len(sides)), key=lambda i: max(sides[i][1], default=0.0))
-        boxes, scores = sides[best]
-        return turned_back(boxes, quarters[best], image.shape[1], image.shape[0]), scores
+        sides = {k: np.rot90(image, k) for k in (1, 2, 3)}
+        probes = self.arrays(list(sides.values()), self._output, PROBE)
+        tops = {k: max(probe[1], default=0.0) for k, probe in zip(sides, probes, strict=True)}
+        best = max(sides, key=lambda k: tops[k])
+        if not tops[best]:
+            return probes[0]
+        ((boxes, scores),) = self.arrays([sides[best]], self._output)
+        return turned_back(boxes, best, image.shape[1], image.shape[0]), scores
 
-    def arrays(self, images: Sequence[Pixels], output: str) -> list[tuple[Array, Array]]:
+    def arrays(
+        self, images: Sequence[Pixels], output: str, share: float = 1.0
+    ) -> list[tuple[Array, Array]]:
         """Boxes (D, 4) and scores (D,) of each picture, best first.
 
-        ``output`` is ``landmark_box``, or ``box`` for boxes as WIDER FACE has them.
+        ``output`` is ``landmark_box``, or ``box`` for boxes as WIDER FACE has them; ``share`` is
+        what part of the working size is enough.
         """
-        fitted = [self._fit(image) for image in images]
+        fitted = [self._fit(image, share) for image in images]
         multiple = max(self._strides)
         fine = self._search(fitted, output)
         coarse = self._search([one.smaller(COARSE, multiple) for one in fitted], output)
@@ -134,8 +142,8 @@ class FaceDetector:
                     found[i] = self._faces(one, fitted[i], output)
         return [found[i] for i in range(len(fitted))]
 
-    def _fit(self, image: Pixels) -> Letterbox:
-        size = min(self._size, max(image.shape[:2]) * LARGEST_ZOOM)
+    def _fit(self, image: Pixels, share: float) -> Letterbox:
+        size = share * min(self._size, max(image.shape[:2]) * LARGEST_ZOOM)
         return Letterbox.fit(image, max(1, round(size)), max(self._strides))
 
     def _faces(self, outputs: dict[str, Array], letterbox: Letterbox, output: str) -> _Found:

@@ -3,7 +3,8 @@
 The commands::
 
     kpcli prepare DATA/celeba --out celeba.csv
-    kpcli train celeba.csv --recipe celeba5 --out runs/celeba5
+    kpcli prepare DATA/widerface --out wider.csv
+    kpcli train celeba.csv --recipe celeba5 --negatives wider.csv --out runs/celeba5
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 OPTIONS: dict[str, Any] = {
     "arch": "heatmap_fpn",
     "init": "default",
+    "precision": "mixed_bfloat16",
     "epochs": 20,
     "learning_rate": 8e-4,
     "seed": 0,

@@ -3,7 +3,8 @@
 The commands::
 
     kpcli prepare DATA/wflw --val 0.1 --seed 0 --out wflw.csv
-    kpcli train wflw.csv --recipe wflw98 --out runs/wflw98
+    kpcli prepare DATA/widerface --out wider.csv
+    kpcli train wflw.csv --recipe wflw98 --negatives wider.csv --out runs/wflw98
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 OPTIONS: dict[str, Any] = {
     "arch": "heatmap_fpn",
     "init": "default",
+    "precision": "mixed_bfloat16",
     "epochs": 60,
     "learning_rate": 1e-3,
     "seed": 0,

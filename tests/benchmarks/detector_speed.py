@@ -44,12 +44,13 @@ def main(shared: Path, bundle: str) -> None:
                 else:
                     detector.detect([picture], [(Path("x"), 1)])
                 times[name].append(time.perf_counter() - begin)
-    haar = float(np.median(times["haar"]))
+    # The mean: a picture that is searched from all sides takes four times as long as another.
+    haar = float(np.mean(times["haar"]))
     report([
         {
-            "detector": name, "ms": round(1000 * float(np.median(t)), 2),
+            "detector": name, "ms": round(1000 * float(np.mean(t)), 2),
             "ms_least": round(1000 * min(t), 2),
-            "ratio_to_haar": round(float(np.median(t)) / haar, 3),
+            "ratio_to_haar": round(float(np.mean(t)) / haar, 3),
         }
         for name, t in times.items()
     ])  # fmt: skip
