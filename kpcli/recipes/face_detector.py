@@ -6,7 +6,10 @@
     kpcli prepare DATA/300w/helen/trainset DATA/300w/lfpw DATA/wflw --scheme ibug68 --val 0.1 \
         --seed 0 --out faces.csv
     kpcli train wider.csv --recipe face_detector --faces faces.csv --out runs/face_detector
-    kpcli export runs/face_detector/model --to onnx
+    kpcli train wider.csv --recipe face_detector --init runs/face_detector/model --seed 3 \
+        --faces faces.csv --epochs 28 --out runs/second
+    kpcli train wider.csv --recipe face_detector --init runs/second/model --seed 3 \
+        --faces faces.csv --epochs 32 --precision mixed_bfloat16 --out runs/third
 """
 
 from __future__ import annotations
