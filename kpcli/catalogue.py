@@ -166,7 +166,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     ),
     "heatmap_fpn_large": Architecture(
         "kpcli.architectures.heatmap_fpn_large",
-        "heatmap_fpn with more channels and blocks",
+        "heatmap_fpn deeper, on 192x192",
         weights=("none",),
     ),
     "vgg_gray100": Architecture(
