@@ -165,9 +165,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         weights=("none",),
     ),
     "heatmap_fpn_large": Architecture(
-        "kpcli.architectures.heatmap_fpn_large",
-        "heatmap_fpn deeper, on 192x192",
-        weights=("none",),
+        "kpcli.architectures.heatmap_fpn_large", "heatmap_fpn deeper, on 192x192", weights=("none",)
     ),
     "vgg_gray100": Architecture(
         "kpcli.architectures.vgg_gray100", "VGG-like stack on 100x100 gray, LeakyReLU, dense"
