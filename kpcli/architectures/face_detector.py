@@ -83,7 +83,7 @@ def _heads(maps: list[Any]) -> dict[str, Any]:
     scores, numbers = [], []
     for i, x in enumerate(maps):
         for n, conv in enumerate((first, second)):
-            x = layers.BatchNormalization(momentum=0.98, name=f"head{n}_norm{i}")(conv(x))
+            x = layers.BatchNormalization(name=f"head{n}_norm{i}")(conv(x))
             x = layers.ReLU(name=f"head{n}_relu{i}")(x)
         scores.append(layers.Reshape((-1,), name=f"score{i}")(score(x)))
         numbers.append(layers.Reshape((-1, 8), name=f"boxes{i}")(boxes(x)))
@@ -103,7 +103,7 @@ def _conv(x: Any, width: int, size: int, *, strides: int = 1, name: str, relu: b
         width, size, strides, padding="same", use_bias=False, kernel_initializer="he_normal",
         name=name,
     )(x)  # fmt: skip
-    x = layers.BatchNormalization(momentum=0.98, name=f"{name}_norm")(x)
+    x = layers.BatchNormalization(name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 

@@ -17,7 +17,7 @@ from kpcli.model_bundle import ModelBundle
 from kpcli.options import AugmentOptions, TrainOptions
 from kpcli.predictor import Predictor
 from kpcli.runtimes.keras_runtime import load_model
-from kpcli.training.fit import Checkpoint, Schedule, averaging_momentum
+from kpcli.training.fit import Checkpoint, Schedule, averaging_momentum, compiled
 from kpcli.types import Sample
 from kpcli.workflows import run_folder, train_landmarks
 from kpcli.workflows import train as workflow
@@ -203,6 +203,20 @@ def test_averaging_forgets_the_first_weights_in_short_runs() -> None:
     assert averaging_momentum(0.998, 10_000) == 0.998
     assert averaging_momentum(0.998, 100) ** 100 < 1e-4
     assert averaging_momentum(0.998, 5) == 0.0
+
+
+def test_batch_normalisation_knows_its_statistics_after_few_steps(faces) -> None:
+    """MobileNetV2's are within another model and forget a thousandth a step."""
+    norm = keras.layers.BatchNormalization(momentum=0.999)
+    trunk = keras.Sequential([keras.Input((4, 4, 3)), norm, keras.layers.Flatten()])
+    image = keras.Input((4, 4, 3))
+    points = keras.layers.Reshape((5, 2))(keras.layers.Dense(10)(trunk(image)))
+    network = keras.Model(image, {"points": points})
+    compiled(network, options(faces), steps=100)
+    pictures = np.full((8, 4, 4, 3), 200, np.float32)
+    for _ in range(200):
+        network(pictures, training=True)
+    assert np.asarray(norm.moving_mean) == pytest.approx(200, rel=0.03)
 
 
 def test_a_bundle_is_float32_whatever_it_was_trained_in(faces, tmp_path) -> None:
