@@ -1,7 +1,8 @@
 """NaimishNet's lighter form: five blocks with batch normalisation, a third of the parameters.
 
 Blocks of 3x3 convolution (32 to 512 wide), batch normalisation, ELU and 2x2 pooling, so that
-7x7x512 reach the dense layers of 1024, 512 and 2 N units.
+7x7x512 reach the dense layers of 1024, 512 and 2 N units. Those are normalised too: of 25,088
+inputs that are mostly positive, a step of the optimiser would move them all by several deviations.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def build(n_points: int, *, weights: str = "none") -> keras.Model:
         x = layers.MaxPooling2D()(x)
     x = layers.Flatten()(x)
     for units in (1024, 512):
-        x = layers.Dense(units, activation="elu")(x)
+        x = layers.Dense(units, use_bias=False)(x)
+        x = layers.BatchNormalization()(x)
+        x = layers.ELU()(x)
         x = layers.Dropout(0.3)(x)
     x = layers.Dense(2 * n_points, dtype="float32")(x)
     points = layers.Reshape((n_points, 2), dtype="float32", name="points")(x)
