@@ -119,7 +119,8 @@ class TrainingBatches(keras.utils.PyDataset):
     """Augmented batches; batch i of epoch e is the same whenever it is asked for.
 
     Yields (crops (B, S, S, C) uint8, targets): ``points`` (B, N, 2) with 0 for NaN, ``mask``
-    (B, N) 1 where labelled, ``face`` (B, 1) 1 for a face and 0 for a crop that shows none.
+    (B, N) 1 where labelled, ``face`` (B, 1) 1 for a face and 0 for a crop that shows none: of
+    those, each kind of ``negatives`` has the same share, however many patches it has.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class TrainingBatches(keras.utils.PyDataset):
         seed: int,
         *,
         box_from_points: bool,
-        negatives: Sequence[Pixels] = (),
+        negatives: Sequence[Sequence[Pixels]] = (),
         negative_share: float = 0.0,
         workers: int = 1,
     ) -> None:
@@ -142,8 +143,8 @@ class TrainingBatches(keras.utils.PyDataset):
         self.batch_size = batch_size
         self.seed = seed
         self.box_from_points = box_from_points
-        self.negatives = negatives
-        self.n_negative = round(batch_size * negative_share) if negatives else 0
+        self.negatives = [kind for kind in negatives if kind]
+        self.n_negative = round(batch_size * negative_share) if self.negatives else 0
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
@@ -169,7 +170,7 @@ class TrainingBatches(keras.utils.PyDataset):
     def release(self) -> None:
         """Let go of faces and backgrounds, whoever still holds these batches."""
         self.store.release()
-        self.negatives, self.n_negative = (), 0
+        self.negatives, self.n_negative = [], 0
 
     def _face(self, rng: np.random.Generator, index: int) -> tuple[Pixels, Points]:
         region, crop = self.store[index], self.store.crop
@@ -184,7 +185,8 @@ class TrainingBatches(keras.utils.PyDataset):
         return photometric(rng, pixels, self.augment), points
 
     def _negative(self, rng: np.random.Generator) -> Pixels:
-        patch = self.negatives[int(rng.integers(len(self.negatives)))]
+        kind = self.negatives[int(rng.integers(len(self.negatives)))]
+        patch = kind[int(rng.integers(len(kind)))]
         side = patch.shape[0]
         box = FaceBox(0, 0, side - 1, side - 1)
         transform = CropTransform.from_box(

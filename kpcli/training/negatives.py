@@ -24,13 +24,13 @@ Find = Callable[[Pixels], Sequence[FaceBox]]
 
 def negative_patches(
     samples: Sequence[Sample], count: int, seed: int, find: Find | None = None
-) -> list[Pixels]:
+) -> tuple[list[Pixels], list[Pixels]]:
     """Patches (PATCH, PATCH, 3) from pictures whose faces are all boxed.
 
-    Up to ``count`` of them lie anywhere; with ``find``, a face detector, as many more show what
-    it takes for a face. A patch of the first kind touches no face that is larger than an eighth
-    of its side, and overlaps smaller ones only where they stay background; so does the box of a
-    look-alike, whose patch is the box's surroundings.
+    Up to ``count`` of them lie anywhere; with ``find``, a face detector, as many more, the second
+    list, show what it takes for a face. A patch of the first kind touches no face that is larger
+    than an eighth of its side, and overlaps smaller ones only where they stay background; so does
+    the box of a look-alike, whose patch is the box's surroundings.
     """
     rng = np.random.default_rng(seed)
     pictures = [
@@ -51,7 +51,7 @@ def negative_patches(
             anywhere.extend(_anywhere(rng, pixels, faces))
         if find is not None:
             alike.extend(_look_alike(pixels, box) for box in find(pixels) if _clear(box, faces))
-    return anywhere[:count] + alike[:count]
+    return anywhere[:count], alike[:count]
 
 
 def _clear(box: FaceBox, faces: Sequence[FaceBox]) -> bool:

@@ -40,7 +40,7 @@ from kpcli.workflows.train_validation import Validation
 
 NEGATIVES = 3000
 """Backgrounds of either kind, see `kpcli.training.negatives`."""
-LOOK_ALIKE = 0.3
+LOOK_ALIKE = 0.15
 """Score from which on the embedded detector's box of no face is one to learn from."""
 
 
@@ -130,7 +130,7 @@ def _faces(options: TrainOptions) -> tuple[list[Sample], list[Sample]]:
 def _batches(
     options: TrainOptions, faces: Sequence[Sample], scheme: LandmarkScheme, crop: CropFormat
 ) -> TrainingBatches:
-    negatives = []
+    negatives: Sequence[Sequence[Pixels]] = ()
     if options.negatives is not None:
         pictures = read_dataset(options.negatives, split="train")
         detector = open_detector(FACE_DETECTOR, least_score=LOOK_ALIKE)
@@ -139,7 +139,7 @@ def _batches(
             return detector.detect([pixels], [(options.negatives or Path(), 1)])[0]
 
         negatives = negative_patches(pictures, NEGATIVES, options.seed, find)
-        if not negatives:
+        if not any(negatives):
             raise InputError(f"{options.negatives}: no picture of split train shows a background")
     return TrainingBatches(
         FaceStore(faces, crop, options.cache_mb), scheme, options.augment,

@@ -207,7 +207,7 @@ def confidence(
         f"{report['auroc_failure']:.4f}"
     )
     if background is not None:
-        patches = negative_patches(read_dataset(background, split="val"), 1000, 0)
+        patches = negative_patches(read_dataset(background, split="val"), 1000, 0)[0]
         scale = bench.card.crop_scale
         looks = [Look(p, FaceBox(0, 0, (p.shape[0] - 1) / scale, (p.shape[0] - 1) / scale))
                  for p in patches]  # fmt: skip

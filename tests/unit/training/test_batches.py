@@ -84,7 +84,7 @@ def test_batches_repeat_exactly_and_differ_by_epoch(samples) -> None:
 
 
 def test_batches_are_the_same_whoever_asks_and_when(samples) -> None:
-    made = batches(FaceStore(samples, CROP, 10), negatives=[np.full((144, 144, 3), 90, np.uint8)])
+    made = batches(FaceStore(samples, CROP, 10), negatives=[[np.full((144, 144, 3), 90, np.uint8)]])
     alone = [made[i][0] for i in range(2)]
     with ThreadPoolExecutor(3) as pool:
         together = list(pool.map(lambda i: made[i % 2][0], reversed(range(24))))
@@ -110,11 +110,22 @@ def test_an_epoch_shows_every_face_once(samples) -> None:
 
 def test_negatives_carry_no_points(samples) -> None:
     patch = np.full((144, 144, 3), 90, np.uint8)
-    made = batches(FaceStore(samples, CROP, 10), negatives=[patch], negative_share=0.34)
+    made = batches(FaceStore(samples, CROP, 10), negatives=[[patch]], negative_share=0.34)
     crops, wanted = made[0]
     assert crops.shape == (3, 64, 64, 3)
     assert wanted["face"].ravel().tolist() == [1, 1, 0]
     assert wanted["mask"].sum(axis=1).tolist() == [5, 5, 0]
+
+
+def test_few_patches_of_one_kind_are_shown_as_often_as_many_of_another(samples) -> None:
+    dark, light = (np.full((144, 144, 3), value, np.uint8) for value in (30, 220))
+    kinds = [[dark] * 99, [], [light]]
+    made = batches(FaceStore(samples, CROP, 10), negatives=kinds, negative_share=0.34)
+    shown = []
+    for epoch in range(40):
+        made.start_epoch(epoch)
+        shown += [made[i][0][-1].mean() > 128 for i in range(len(made))]
+    assert 0.3 < np.mean(shown) < 0.7
 
 
 def test_missing_points_are_masked() -> None:
