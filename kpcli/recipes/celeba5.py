@@ -17,5 +17,6 @@ OPTIONS: dict[str, Any] = {
     "precision": "mixed_bfloat16",
     "epochs": 20,
     "learning_rate": 8e-4,
+    "negative_share": 0.25,
     "seed": 0,
 }

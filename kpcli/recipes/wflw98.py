@@ -15,7 +15,8 @@ OPTIONS: dict[str, Any] = {
     "arch": "heatmap_fpn",
     "init": "default",
     "precision": "mixed_bfloat16",
-    "epochs": 60,
-    "learning_rate": 1e-3,
+    "epochs": 120,
+    "learning_rate": 8e-4,
+    "negative_share": 0.25,
     "seed": 0,
 }
