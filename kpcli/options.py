@@ -176,7 +176,7 @@ class AnnotateOptions:
     """In videos the detector looks at every such frame, and landmarks lead on between."""
     max_faces: int = 0
     """Of a frame, the best so many faces; 0: all."""
-    min_confidence: float = 0.25
+    min_confidence: float = 0.35
     """Faces below are left out."""
     overlays: bool = True
     overlay_fps: float = 0.0

@@ -33,7 +33,7 @@ from kpcli.workflows.annotate_engine import make_annotator
 from kpcli.workflows.annotate_faces import FaceAnnotator
 from kpcli.workflows.evaluation_faces import match
 
-GATES = (0.0, 0.1, 0.25, 0.5)
+GATES = (0.0, 0.1, 0.25, 0.35, 0.5)
 LEAST_PICTURE = 160
 AROUND = 0.25
 """Left free around a labelled box, in its sides."""
