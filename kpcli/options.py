@@ -221,6 +221,8 @@ class ExportOptions:
     split: str = "val"
     """Rows of ``csv`` to check on."""
     root: Path | None = None
+    out: Path | None = None
+    """A copy of the bundle, to be made, that the twin comes into; None: into the bundle."""
     force: bool = False
     """Keep an int8 twin that is too far from float32."""
 

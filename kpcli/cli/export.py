@@ -28,15 +28,22 @@ def command(
     root: Annotated[
         Path | None, typer.Option(help="Where the pictures are, if not where the CSVs say.")
     ] = _D.root,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Make a copy of the bundle there, with the twin.", show_default="none"),
+    ] = _D.out,
     force: Annotated[
         bool, typer.Option("--force", help="Keep an int8 twin that lost too much.")
     ] = _D.force,
 ) -> None:
-    """Write a model's twin for another runtime into its bundle, and check it against Keras."""
+    """Write a model's twin for another runtime into its bundle, and check it against Keras.
+
+    Embedded models stay as they are: give --out a folder for a copy.
+    """
     from kpcli.workflows.export import export
 
     options = ExportOptions(
         bundle=bundle, to=to, quantize=quantize, calibrate=calibrate, csv=csv, split=split,
-        root=root, force=force,
+        root=root, out=out, force=force,
     )  # fmt: skip
     export(options, say=typer.echo)

@@ -1,7 +1,8 @@
-"""kpcli export: write a model's twin for another runtime into its bundle, checked."""
+"""kpcli export: write a model's twin for another runtime into its bundle or a copy, checked."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -15,7 +16,7 @@ from kpcli.atomic import atomic_folder, atomic_path
 from kpcli.catalogue import ExporterModule, Runtime, load
 from kpcli.dataset_csv import read_dataset
 from kpcli.errors import InputError, ModelError, UsageError
-from kpcli.model_bundle import DETECTION, LANDMARKS, ModelBundle, ModelCard, write_card
+from kpcli.model_bundle import DETECTION, LANDMARKS, ModelBundle, ModelCard, assets, write_card
 from kpcli.options import ExportOptions
 from kpcli.types import Sample
 from kpcli.workflows.export_checks import (
@@ -34,12 +35,15 @@ CALIBRATE = {LANDMARKS: 128, DETECTION: 48}
 def export(options: ExportOptions, say: Callable[[str], None] = print) -> Path:
     """Write the twin beside model.keras, and what its checks gave into the card.
 
+    With ``out``, the twin comes into a copy of the bundle, made there; returns its path.
+
     Raises
     ------
     UsageError
-        If the target or the quantisation is unknown, or int8 has nothing to calibrate on.
+        If the target or the quantisation is unknown, int8 has nothing to calibrate on, or the
+        bundle is an embedded one, which every command uses, and there is no ``out``.
     InputError
-        If a CSV cannot be used.
+        If a CSV cannot be used, or ``out`` is there already.
     ModelError
         If the bundle cannot be exported, a package is missing, or an int8 twin is too far from
         float32 (then nothing is kept, unless ``force`` is set).
@@ -47,6 +51,31 @@ def export(options: ExportOptions, say: Callable[[str], None] = print) -> Path:
     bundle = ModelBundle.open(options.bundle)
     exporter: ExporterModule = load("export target", options.to)
     _check_quantize(options, exporter)
+    if options.out is None:
+        if bundle.path.parent == assets():
+            raise UsageError(
+                f"{options.bundle} is part of kpcli: a twin of it would change every later run",
+                expected="--out with a folder for a copy of the bundle",
+                next_step=f"add --out {options.bundle}_{options.to}",
+            )
+        lines = _export(options, bundle, exporter, bundle.path)
+    else:
+        if options.out.exists():
+            raise InputError(
+                f"{options.out}: is there already", next_step="choose another --out, or remove it"
+            )
+        with atomic_folder(options.out) as folder:
+            shutil.copytree(bundle.path, folder, dirs_exist_ok=True)
+            lines = _export(options, ModelBundle.open(folder), exporter, options.out)
+    for line in lines:
+        say(line)
+    return (options.out or bundle.path) / exporter.FILE
+
+
+def _export(
+    options: ExportOptions, bundle: ModelBundle, exporter: ExporterModule, shown: Path
+) -> list[str]:
+    """Make the twin in the bundle; what to say of it, at the place that is shown."""
     calibration = _calibration(options, bundle.card)
     samples = _check_samples(options)
     path = bundle.path / exporter.FILE
@@ -60,11 +89,8 @@ def export(options: ExportOptions, say: Callable[[str], None] = print) -> Path:
         size = _bytes(temporary)
     card = _with_export(bundle.card, options, exporter.FILE, size, twin, checks)
     write_card(card, bundle.path)
-    for line in _lines(options, path, size, checks):
-        say(line)
-    if warning:
-        say(warning)
-    return path
+    lines = _lines(options, shown / exporter.FILE, size, checks)
+    return [*lines, warning] if warning else lines
 
 
 def _check_quantize(options: ExportOptions, exporter: ExporterModule) -> None:

@@ -131,6 +131,35 @@ def test_without_a_csv_it_says_that_the_crops_were_drawn(
     assert "give --csv" in said[-1]
 
 
+def test_a_copy_gets_the_twin_and_the_bundle_stays(
+    bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {p.name: p.read_bytes() for p in bundle.path.iterdir()}
+    _, said = run(monkeypatch, bundle, Points(0.01), out=tmp_path / "new" / "copy")
+    assert {p.name: p.read_bytes() for p in bundle.path.iterdir()} == before
+    copy = ModelBundle.open(tmp_path / "new" / "copy")
+    assert copy.card.exports["fake"]["file"] == "model.fake"
+    assert (copy.path / "model.fake").read_text() == "twin none"
+    assert str(copy.path / "model.fake") in said[0]
+    with pytest.raises(InputError, match="is there already"):
+        run(monkeypatch, bundle, Points(), out=copy.path)
+
+
+def test_a_copy_whose_twin_is_refused_is_not_kept(
+    bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    csv = write_faces(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ModelError):
+        run(monkeypatch, bundle, Points(0.1), quantize="int8", calibrate=csv, out=tmp_path / "copy")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_embedded_model_is_not_changed() -> None:
+    with pytest.raises(UsageError, match="default is part of kpcli"):
+        workflow.export(ExportOptions(bundle="default", to="onnx"), lambda _: None)
+
+
 def test_int8_that_costs_too_much_is_not_kept(
     bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
