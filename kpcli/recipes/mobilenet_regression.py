@@ -16,7 +16,7 @@ from kpcli.options import AugmentOptions
 
 OPTIONS: dict[str, Any] = {
     "arch": "mobilenet_regression",
-    "epochs": 10,
+    "epochs": 16,
     "learning_rate": 0.0015,
     "augment": AugmentOptions(strength=0.5),
 }

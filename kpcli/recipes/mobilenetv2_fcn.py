@@ -16,7 +16,7 @@ from kpcli.options import AugmentOptions
 
 OPTIONS: dict[str, Any] = {
     "arch": "mobilenetv2_fcn",
-    "epochs": 16,
+    "epochs": 24,
     "learning_rate": 0.0015,
     "augment": AugmentOptions(strength=0.5),
 }

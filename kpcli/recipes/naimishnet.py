@@ -16,7 +16,7 @@ from kpcli.options import AugmentOptions
 
 OPTIONS: dict[str, Any] = {
     "arch": "naimishnet",
-    "epochs": 8,
+    "epochs": 24,
     "learning_rate": 0.0005,
     "precision": "mixed_bfloat16",
     "augment": AugmentOptions(strength=0.5),

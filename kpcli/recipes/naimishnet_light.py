@@ -16,7 +16,7 @@ from kpcli.options import AugmentOptions
 
 OPTIONS: dict[str, Any] = {
     "arch": "naimishnet_light",
-    "epochs": 8,
+    "epochs": 14,
     "learning_rate": 0.001,
     "precision": "mixed_bfloat16",
     "augment": AugmentOptions(strength=0.5),
