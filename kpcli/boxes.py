@@ -116,13 +116,16 @@ def turned_back(boxes: Array, quarters: int, width: int, height: int) -> Array:
     return np.stack(sides[quarters % 4], axis=1).astype(boxes.dtype)
 
 
-def suppress(boxes: Array, scores: Array, limit: float) -> NDArray[np.intp]:
-    """Indices of the boxes to keep, best first: none overlaps a better one by more than limit.
+def suppress(boxes: Array, scores: Array, limit: float, nested: float = 1.0) -> NDArray[np.intp]:
+    """Indices of the boxes to keep, best first.
 
-    Of very many boxes, only the best `MOST_BOXES` are looked at.
+    None overlaps a better one by an IoU above ``limit``, or by more than the share ``nested`` of
+    the smaller of the two. Of very many boxes, only the best `MOST_BOXES` are looked at.
     """
     order = np.argsort(-scores, kind="stable")[:MOST_BOXES]
-    overlapping = pairwise_iou(boxes[order], boxes[order]) > limit
+    inter, sizes = intersections(boxes[order], boxes[order]), areas(boxes[order])
+    union = sizes[:, None] + sizes - inter
+    overlapping = (inter > limit * union) | (inter > nested * np.minimum(sizes[:, None], sizes))
     free = np.ones(len(order), bool)
     kept = []
     for i in range(len(order)):

@@ -64,6 +64,13 @@ def test_suppression_keeps_the_best_of_each_heap():
     assert suppress(NONE, np.zeros(0), 0.5).tolist() == []
 
 
+def test_a_box_within_a_better_one_or_around_it_is_the_same_thing():
+    boxes = np.array([[0, 0, 10, 10], [2, 2, 7, 7], [-9, -9, 15, 15], [6, 6, 14, 14]], float)
+    scores = np.array([0.9, 0.8, 0.7, 0.6])
+    assert suppress(boxes, scores, 0.45).tolist() == [0, 1, 2, 3]
+    assert suppress(boxes, scores, 0.45, nested=0.6).tolist() == [0, 3]
+
+
 @pytest.mark.parametrize("shape", [(480, 640), (640, 480), (333, 517), (20, 1000), (37, 31)])
 def test_a_letterbox_maps_there_and_back(shape):
     letterbox = Letterbox.fit(np.zeros((*shape, 3), np.uint8), 640, 64)
