@@ -39,9 +39,6 @@ TURNED = 0.8
 PROBE = 0.5
 """Which side is up shows at this share of the working size too."""
 NMS_IOU = 0.45
-NESTED = 0.6
-"""A box that shares so much of itself with a better one, larger or smaller, is the same face: in
-685 pictures of WIDER FACE's train part 14 times of 16."""
 LARGEST_ZOOM = 4.0
 """Small pictures are enlarged so much at most."""
 BATCH = 4
@@ -177,7 +174,7 @@ class _Found:
 
     def suppressed(self) -> _Found:
         """One box a face, best first."""
-        return self.only(suppress(self.wider, self.scores, NMS_IOU, NESTED))
+        return self.only(suppress(self.wider, self.scores, NMS_IOU))
 
     def joined(self, other: _Found) -> _Found:
         """Both, one box a face, best first."""

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from kpcli.boxes import suppress
 from kpcli.catalogue import Detector, load
 from kpcli.following import Follower
 from kpcli.head_pose import head_pose
@@ -20,6 +23,8 @@ from kpcli.types import FaceBox, Frame, Prediction
 from kpcli.workflows.looks import FacePredictor, Look, Seen, landmarks
 from kpcli.writers.landmark_csv import Extra
 
+NESTED = 0.75
+"""Faces one of which has so much of its box in the other's are one."""
 MAX_FRAMES = 16
 """Frames that are held for one batch."""
 MAX_HELD_PIXELS = 24_000_000
@@ -58,8 +63,8 @@ class FaceAnnotator:
         self.extras = extras(options, predictor.card)
         self.runtime_line = str(getattr(predictor, "runtime_line", ""))
         # Boxes that are given are not to be improved upon, unless they are few.
-        given = getattr(load("detector", options.detector.partition(":")[0]), "GIVEN", False)
-        self._following = options.detect_every > 1 or not given
+        self._given = getattr(load("detector", options.detector.partition(":")[0]), "GIVEN", False)
+        self._following = options.detect_every > 1 or not self._given
         self._begin(None)
 
     def _begin(self, source: Path | None) -> None:
@@ -128,8 +133,10 @@ class FaceAnnotator:
         return follower.saw(faces, seconds)
 
     def _kept(self, faces: list[Prediction]) -> list[Prediction]:
-        """Those that are sure enough, and of them the surest, in their order."""
+        """Those that are sure enough, one a face, and of them the surest, in their order."""
         faces = [f for f in faces if f.confidence >= self._options.min_confidence]
+        if not self._given:
+            faces = _one_each(faces)
         limit = self._options.max_faces
         if not limit or len(faces) <= limit:
             return faces
@@ -172,6 +179,14 @@ def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
             batch, held = [], 0
     if batch:
         yield batch
+
+
+def _one_each(faces: Sequence[Prediction]) -> list[Prediction]:
+    """One of two whose boxes lie within each other: the surer, for a part may look like a whole."""
+    boxes = np.array([(f.face.left, f.face.top, f.face.right, f.face.bottom) for f in faces])
+    sure = np.array([f.confidence for f in faces])
+    kept = suppress(boxes.reshape(-1, 4), sure, limit=1.0, nested=NESTED)
+    return [faces[i] for i in sorted(kept)]
 
 
 def _prediction(frame: Frame, box: FaceBox, face: Seen) -> Prediction:
