@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,15 @@ def test_kill_9_at_random_moments(
         assert len([p for p in (out / "overlays").rglob("*") if p.is_file()]) == 73
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A test run in the background (``pytest &``) ignores Ctrl-C, and so would its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_from_the_terminal(
     source: Path, undisturbed: bytes, tmp_path: Path, workers: int
