@@ -37,7 +37,9 @@ UPRIGHT = 0.9
 TURNED = 0.8
 """Faces of a turned picture need this score: few things that are no faces have it."""
 PROBE = 0.5
-"""Which side is up shows at this share of the working size too."""
+"""Which side is up shows at this share of the working size too,"""
+PROMISING = 0.5
+"""by a face of this score."""
 NMS_IOU = 0.45
 LARGEST_ZOOM = 4.0
 """Small pictures are enlarged so much at most."""
@@ -104,8 +106,8 @@ class FaceDetector:
         probes = self.arrays(list(sides.values()), self._output, PROBE)
         tops = {k: max(probe[1], default=0.0) for k, probe in zip(sides, probes, strict=True)}
         best = max(sides, key=lambda k: tops[k])
-        if not tops[best]:
-            return probes[0]
+        if tops[best] < PROMISING:
+            return np.zeros((0, 4)), np.zeros(0)
         ((boxes, scores),) = self.arrays([sides[best]], self._output)
         return turned_back(boxes, best, image.shape[1], image.shape[0]), scores
 
