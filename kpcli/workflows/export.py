@@ -43,7 +43,7 @@ def export(options: ExportOptions, say: Callable[[str], None] = print) -> Path:
         If the target or the quantisation is unknown, int8 has nothing to calibrate on, or the
         bundle is an embedded one, which every command uses, and there is no ``out``.
     InputError
-        If a CSV cannot be used, or ``out`` is there already.
+        If a CSV cannot be used, or ``out`` is there already or lies in the bundle.
     ModelError
         If the bundle cannot be exported, a package is missing, or an int8 twin is too far from
         float32 (then nothing is kept, unless ``force`` is set).
@@ -52,17 +52,22 @@ def export(options: ExportOptions, say: Callable[[str], None] = print) -> Path:
     exporter: ExporterModule = load("export target", options.to)
     _check_quantize(options, exporter)
     if options.out is None:
-        if bundle.path.parent == assets():
+        if bundle.path.resolve().parent == assets().resolve():
             raise UsageError(
                 f"{options.bundle} is part of kpcli: a twin of it would change every later run",
                 expected="--out with a folder for a copy of the bundle",
-                next_step=f"add --out {options.bundle}_{options.to}",
+                next_step=f"add --out {bundle.path.name}_{options.to}",
             )
         lines = _export(options, bundle, exporter, bundle.path)
     else:
         if options.out.exists():
             raise InputError(
                 f"{options.out}: is there already", next_step="choose another --out, or remove it"
+            )
+        if options.out.resolve().is_relative_to(bundle.path.resolve()):
+            raise InputError(
+                f"{options.out}: lies in the bundle that it is to be a copy of",
+                next_step="choose another --out",
             )
         with atomic_folder(options.out) as folder:
             shutil.copytree(bundle.path, folder, dirs_exist_ok=True)

@@ -15,7 +15,7 @@ from kpcli.boxes import cell_grid, encode
 from kpcli.dataset_csv import read_dataset, write_dataset
 from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.exporters import drop_twins
-from kpcli.model_bundle import ModelBundle, write_card
+from kpcli.model_bundle import ModelBundle, assets, write_card
 from kpcli.options import ExportOptions
 from kpcli.runtimes import keras_runtime
 from kpcli.types import FaceBox, Sample
@@ -143,6 +143,9 @@ def test_a_copy_gets_the_twin_and_the_bundle_stays(
     assert str(copy.path / "model.fake") in said[0]
     with pytest.raises(InputError, match="is there already"):
         run(monkeypatch, bundle, Points(), out=copy.path)
+    with pytest.raises(InputError, match="lies in the bundle"):
+        run(monkeypatch, bundle, Points(), out=bundle.path / "copy")
+    assert {p.name: p.read_bytes() for p in bundle.path.iterdir()} == before
 
 
 def test_a_copy_whose_twin_is_refused_is_not_kept(
@@ -156,8 +159,10 @@ def test_a_copy_whose_twin_is_refused_is_not_kept(
 
 
 def test_an_embedded_model_is_not_changed() -> None:
-    with pytest.raises(UsageError, match="default is part of kpcli"):
-        workflow.export(ExportOptions(bundle="default", to="onnx"), lambda _: None)
+    for bundle in ("default", str(assets() / "wflw98" / ".." / "default")):
+        with pytest.raises(UsageError, match=r"default is part of kpcli.*") as e:
+            workflow.export(ExportOptions(bundle=bundle, to="onnx"), lambda _: None)
+        assert e.value.next_step == "add --out default_onnx"
 
 
 def test_int8_that_costs_too_much_is_not_kept(

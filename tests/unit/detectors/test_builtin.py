@@ -149,6 +149,15 @@ def test_a_doubtful_face_is_looked_for_from_other_sides(tall, other, expected):
     assert face.score == pytest.approx(1 / (1 + np.exp(-expected)))
 
 
+def test_other_sides_are_searched_in_full_only_where_a_probe_promises_a_face():
+    lying = picture(240, 320, (30, 60, 130, 120))
+    hopeless, promising = Leaning(-0.2, -0.5), Leaning(0.2, -0.5)
+    for runtime in (hopeless, promising):
+        (face,) = FaceDetector(card(face_box="file"), runtime).detect([lying], [NO_SOURCE])[0]
+        assert face.score == pytest.approx(1 / (1 + np.exp(0.5)))
+    assert len(promising.shapes) == len(hopeless.shapes) + 2  # one side, near and far
+
+
 def test_scores_are_calibrated_and_low_ones_left_out():
     pixels = picture(640, 640, (200, 200, 320, 320))
     calibrated = card(calibration={"score_slope": 2.0, "score_offset": -3.0})
