@@ -47,7 +47,7 @@ class AugmentOptions:
 
 @dataclass(frozen=True)
 class DetectionOptions:
-    """What only the training of a face detector needs; see kpcli.training.detection_batches."""
+    """What only the training of a face detector needs; see kpcli.training.detection.batches."""
 
     landmark_share: float = 0.25
     """Share of training pictures that are mosaics of landmarked faces."""
