@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+FREE = {"free": True}
+"""Metadata of a field on which no row depends: a run may go on with another value."""
 
 DETECT_SIZE = 640
 """Long side in pixels at which faces are looked for."""
@@ -75,7 +78,7 @@ class TrainOptions:
     """Options of ``kpcli train``."""
 
     csv: Path
-    out: Path
+    out: Path = field(metadata=FREE)
     arch: str = "heatmap_fpn"
     epochs: int = 60
     batch_size: int = 32
@@ -107,9 +110,9 @@ class TrainOptions:
     faces: Path | None = None
     """For a detector, a CSV of 68-point faces: they teach it the landmark box."""
     detection: DetectionOptions = DetectionOptions()
-    cache_mb: int = 4096
-    resume: bool = False
-    root: Path | None = None
+    cache_mb: int = field(default=4096, metadata=FREE)
+    resume: bool = field(default=False, metadata=FREE)
+    root: Path | None = field(default=None, metadata=FREE)
 
 
 @dataclass(frozen=True)

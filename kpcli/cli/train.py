@@ -84,13 +84,14 @@ def command(
         precision=precision, augment=AugmentOptions(strength=augment), negatives=negatives,
         faces=faces, cache_mb=cache_mb, resume=resume, root=root,
     )  # fmt: skip
+    given = {name for name in context.params if _is_given(context, name)}
     if recipe is not None:
-        given = {name for name in context.params if _is_given(context, name)}
         values = {k: v for k, v in recipe_options(recipe).items() if k not in given}
         options = replace(options, **values)
+        given |= set(values)
     from kpcli.workflows.train import train
 
-    bundle = train(options, say=typer.echo)
+    bundle = train(options, say=typer.echo, given=given)
     typer.echo(f"model: {bundle.path}")
 
 

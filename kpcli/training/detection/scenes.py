@@ -74,6 +74,14 @@ class SceneStore:
     def __len__(self) -> int:
         return len(self.scenes)
 
+    def some(self, count: int) -> SceneStore:
+        """So many of the scenes at most, spread over all, with what is in memory of them."""
+        chosen = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
+        part = SceneStore([], 0)
+        part.scenes = [self.scenes[i] for i in chosen]
+        part._kept = {n: self._kept[i] for n, i in enumerate(chosen) if i in self._kept}
+        return part
+
     def pixels(self, index: int) -> Pixels:
         """The picture (H, W, 3) of a scene."""
         if index in self._kept:
