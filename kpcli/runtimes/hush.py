@@ -9,7 +9,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-CHATTER = re.compile(rb"WARNING: All log messages before absl::|[IWE]\d{4} \d\d:\d\d:\d\d[. ]|\s*$")
+CHATTER = re.compile(
+    rb"WARNING: All log messages before absl::|[IWE]\d{4} \d\d:\d\d:\d+\.\d+ +\d+ |"
+    rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] |To enable the following instructions:|\s*$"
+)
 """Beginnings of lines that Abseil's log writes before anybody can set its level."""
 
 
