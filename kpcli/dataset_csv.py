@@ -238,5 +238,5 @@ def with_landmark_box(sample: Sample) -> Sample:
 
 
 def label_box(sample: Sample, face_box: str) -> FaceBox | None:
-    """The label's box of the kind that a model was trained on: ``landmarks`` or ``csv``."""
+    """The label's box of the kind that a model was trained on: ``landmarks`` or ``dataset``."""
     return with_landmark_box(sample).face if face_box == "landmarks" else sample.face

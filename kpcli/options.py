@@ -63,7 +63,9 @@ class DetectionOptions:
 LOSS_NAMES = ("mse", "l1", "smooth_l1", "wing", "adaptive_wing", "gaussian_nll")
 SCHEDULES = ("cosine", "step", "constant")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
-FACE_BOXES = ("landmarks", "csv")
+FACE_BOXES = ("landmarks", "dataset", "image")
+OLD_FACE_BOXES = {"csv": "dataset", "file": "dataset"}
+"""What earlier versions called kinds of face boxes."""
 
 CUT_SEED = 3
 """Of the cut of validation faces out of train, whatever ``--seed`` is.
@@ -98,7 +100,8 @@ class TrainOptions:
     seed: int = 0
     crop_scale: float = 1.3
     face_box: str = "landmarks"
-    """``landmarks``: the box kpcli's detectors aim at, from the points; ``csv``: the CSV's box."""
+    """``landmarks``: the box kpcli's detectors aim at, from the points; ``dataset``: the CSV's;
+    ``image``: the whole picture."""
     weights: str = "none"
     init: str | None = None
     """A bundle whose weights to start from (where shapes fit), or ``default``."""

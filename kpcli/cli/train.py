@@ -48,7 +48,10 @@ def command(
     ] = _D.crop_scale,
     face_box: Annotated[
         str,
-        typer.Option(help="landmarks: tight box as kpcli's detectors give; csv: the CSV's box."),
+        typer.Option(
+            help="landmarks: tight box as kpcli's detectors give; dataset: the CSV's box; image: "
+            "the whole picture."
+        ),
     ] = _D.face_box,
     weights: Annotated[
         str, typer.Option(help="none, a Keras weights file or, for MobileNets, imagenet.")

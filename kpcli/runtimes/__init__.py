@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from kpcli import catalogue
 from kpcli.errors import ModelError
 from kpcli.model_bundle import ModelBundle
+from kpcli.runtimes.probe import check_outputs
 
 AUTO = "auto"
 
@@ -36,13 +37,17 @@ def open_runtime(bundle: ModelBundle, name: str = AUTO, threads: int = 0) -> cat
     UsageError
         If there is no such runtime.
     ModelError
-        If the bundle lacks its file, its library is not installed, or the file is damaged.
+        If the bundle lacks its file, its library is not installed, the file is damaged, or the
+        model is not what the card says.
     """
     if name == AUTO:
         name = _fastest(bundle)
     module: catalogue.RuntimeModule = catalogue.load("runtime", name)
     _check(bundle, name, module)
-    return module.create(bundle.path / module.FILE, threads or _limit)
+    file = bundle.file(module.FILE)
+    runtime = module.create(file, threads or _limit)
+    check_outputs(runtime, bundle.card, file)
+    return runtime
 
 
 def usable(bundle: ModelBundle) -> list[str]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kpcli.errors import ModelError
 from kpcli.runtimes.hush import hushed
+from kpcli.runtimes.keras_check import check_keras_file
 
 FILE = "model.keras"
 PACKAGE = "keras"
@@ -74,9 +75,14 @@ def load_model(path: Path) -> Any:
     if not path.is_file():
         raise ModelError(f"{path}: the bundle holds no weights", expected="model.keras")
     try:
-        return keras.saving.load_model(path, compile=False)
+        check_keras_file(path)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as e:  # Keras raises zip, JSON, HDF5 and its own errors for damaged files
-        raise ModelError(f"{path}: cannot be loaded", actual=f"{type(e).__name__}: {e}") from e
+        raise ModelError(
+            f"{path}: cannot be loaded",
+            actual=f"{type(e).__name__}: {e}",
+            next_step="get the whole bundle once more from where it came from, or train it anew",
+        ) from e
 
 
 class KerasRuntime:

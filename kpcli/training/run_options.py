@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from kpcli.errors import InputError, UsageError
-from kpcli.options import TrainOptions
+from kpcli.options import OLD_FACE_BOXES, TrainOptions
 
 DATA = ("csv", "faces", "negatives")
 """Options that name files of data: those may move, but their content must stay."""
-
-RENAMED = {"csv": "dataset", "file": "dataset"}
-"""Earlier names of kinds of face boxes."""
 
 
 def plain(options: Any) -> dict[str, Any]:
@@ -46,7 +43,7 @@ def options_from(values: Mapping[str, Any]) -> TrainOptions:
             made[one.name] = Path(value)
         else:
             made[one.name] = value
-    made["face_box"] = RENAMED.get(made.get("face_box", ""), made.get("face_box"))
+    made["face_box"] = OLD_FACE_BOXES.get(made.get("face_box", ""), made.get("face_box"))
     return TrainOptions(**{k: v for k, v in made.items() if v is not None})
 
 

@@ -26,7 +26,7 @@ print("loaded", *[m for m in ("tensorflow", "keras", "pandas") if m in sys.modul
         ("--loss nonsense", 2, "expected: mse, l1"),
         ("--schedule nonsense", 2, "expected: cosine"),
         ("--precision float8", 2, "expected: auto"),
-        ("--face-box file", 2, "expected: landmarks, csv"),
+        ("--face-box file", 2, "expected: landmarks, dataset, image"),
         ("--arch nonsense", 2, "expected: heatmap_fpn"),
         ("--recipe nonsense", 2, "expected: celeba5"),
         ("--weights imagenet", 2, "does not apply to heatmap_fpn"),

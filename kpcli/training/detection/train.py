@@ -197,7 +197,7 @@ def _card(
     return ModelCard(
         name=options.out.name, task=module.TASK, architecture=options.arch,
         input_size=module.INPUT_SIZE, colour=module.COLOUR, crop_scale=1.0,
-        face_box="landmarks" if options.faces else "file",
+        face_box="landmarks" if options.faces else "dataset",
         strides=module.STRIDES, outputs=tuple(sorted(network.output)),
         training={
             "boxes": len(train_set), "validation_boxes": len(val_set),

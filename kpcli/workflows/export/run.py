@@ -70,6 +70,7 @@ def export(options: ExportOptions, say: Callable[[str], None] = print) -> Path:
                 next_step="choose another --out",
             )
         with atomic_folder(options.out) as folder:
+            bundle.file(".")  # nothing is copied that a link names elsewhere
             shutil.copytree(bundle.path, folder, dirs_exist_ok=True)
             lines = _export(options, ModelBundle.open(folder), exporter, options.out)
     for line in lines:

@@ -44,7 +44,8 @@ def test_closed_standard_error_is_no_hindrance() -> None:
 @pytest.mark.parametrize("backend", ["nonsense", "mxnet"])
 def test_an_unknown_backend_is_a_models_matter(backend: str) -> None:
     code = (
-        "from kpcli.errors import ModelError\nfrom kpcli.runtimes.keras_runtime import start_keras\n"
+        "from kpcli.errors import ModelError\n"
+        "from kpcli.runtimes.keras_runtime import start_keras\n"
         "try:\n    start_keras()\nexcept ModelError as e:\n    print(e.exit_code, e)"
     )
     done = subprocess.run(
