@@ -97,7 +97,7 @@ def test_a_detectors_bundle_is_no_landmark_model(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    model = write_bundle(tmp_path / "detector", IBUG68, task="detection")
+    model = write_bundle(tmp_path / "detector", IBUG68, task="detection", strides=(8,))
     table = write(tmp_path, sample(tmp_path, "a", 4))
     assert run(monkeypatch, table, "--model", model) == 4
     assert "'detection'" in capsys.readouterr().err
