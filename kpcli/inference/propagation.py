@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from kpcli.geometry import landmark_box
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import FaceBox, Prediction
+from kpcli.types import Face, FaceBox
 
 LEAST_CONFIDENCE = 0.4
 """A followed face below this is lost."""
@@ -145,7 +145,7 @@ class Follower:
         self._age = 0
         return [face.box for face in self._tried]
 
-    def lost(self, faces: Sequence[Prediction], drift: float = DRIFT) -> set[int]:
+    def lost(self, faces: Sequence[Face], drift: float = DRIFT) -> set[int]:
         """Places of the faces, predicted where they were expected, that are not there."""
         lost = set()
         boxes: list[FaceBox] = []
@@ -163,10 +163,10 @@ class Follower:
                 lost.add(i)
         return lost
 
-    def saw(self, faces: Sequence[Prediction], seconds: float) -> list[Prediction]:
+    def saw(self, faces: Sequence[Face], seconds: float) -> list[Face]:
         """The faces of this frame, less those that were only expected and are not there."""
         gone = self.lost(faces, drift=math.inf)
-        kept: list[Prediction] = []
+        kept: list[Face] = []
         self._faces = []
         for i, (face, tried) in enumerate(zip(faces, self._tried, strict=True)):
             confirmed = tried.confirmed == seconds
@@ -180,12 +180,10 @@ class Follower:
         self._age += 1
         return kept
 
-    def _box(self, face: Prediction) -> FaceBox | None:
+    def _box(self, face: Face) -> FaceBox | None:
         try:
             box = landmark_box(face.points, self._scheme)
         except ValueError:
             return None
         usable = math.isfinite(box.side) and box.side > 0
-        return (
-            FaceBox(box.left, box.top, box.right, box.bottom, face.face.score) if usable else None
-        )
+        return FaceBox(box.left, box.top, box.right, box.bottom, face.box.score) if usable else None

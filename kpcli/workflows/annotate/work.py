@@ -1,4 +1,4 @@
-"""The unit of work: some pictures, or one video; its rows into a file, its overlays in place."""
+"""The chunk of work: some pictures, or one video; its rows into a file, its overlays in place."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from kpcli.detectors import create_detector
 from kpcli.errors import InputError
-from kpcli.inference.finder import FaceAnnotator
-from kpcli.inference.upright import FacePredictor
-from kpcli.model_bundle import ModelBundle
+from kpcli.inference.finder import FaceFinder
 from kpcli.options import AnnotateOptions
 from kpcli.sources import read_frames
-from kpcli.types import Frame, FrameFaces, Prediction
+from kpcli.types import Face, Frame, FrameFaces
 from kpcli.workflows.annotate.ledger import (
     DONE,
     FAILED,
@@ -30,7 +27,7 @@ from kpcli.workflows.annotate.ledger import (
     FileResult,
 )
 from kpcli.workflows.annotate.overlays import Overlays
-from kpcli.writers.landmark_csv import RowWriter
+from kpcli.writers.landmark_csv import RowWriter, optional
 
 Beat = Callable[[str], None]
 """Told the file at every sign of life: a file begun, a frame read."""
@@ -38,7 +35,7 @@ Beat = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Job:
-    """What all units of a run share."""
+    """What all chunks of a run share."""
 
     options: AnnotateOptions
     root: Path
@@ -46,7 +43,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Unit:
+class Chunk:
     """Files that are read together; ``given_up`` are those not to try, with the reason."""
 
     number: int
@@ -55,8 +52,8 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class UnitResult:
-    """A unit's rows (without a header), the outcome of each file, and what ran the model."""
+class ChunkResult:
+    """A chunk's rows (without a header), the outcome of each file, and what ran the model."""
 
     number: int
     rows: Path
@@ -89,16 +86,16 @@ class _Note:
         return r
 
 
-def run_unit(unit: Unit, job: Job, annotator: FaceAnnotator, beat: Beat) -> UnitResult:
-    """Annotate the files of a unit; what is wrong with one of them ends up in its outcome."""
+def run_chunk(chunk: Chunk, job: Job, finder: FaceFinder, beat: Beat) -> ChunkResult:
+    """Annotate the files of a chunk; what is wrong with one of them ends up in its outcome."""
     begun = time.perf_counter()
-    notes = {job.root / f: _Note(FileResult(f, FAILED)) for f in unit.files}
-    for name, reason in unit.given_up.items():
+    notes = {job.root / f: _Note(FileResult(f, FAILED)) for f in chunk.files}
+    for name, reason in chunk.given_up.items():
         notes[job.root / name].problem = reason
-    rows = job.staging / f"rows-{os.getpid()}-{unit.number}.csv"
+    rows = job.staging / f"rows-{os.getpid()}-{chunk.number}.csv"
     try:
-        with rows.open("wb") as file, _Recorder(job, annotator, notes, file) as recorder:
-            for frame, faces in annotator.annotate(_frames(notes, job, beat)):
+        with rows.open("wb") as file, _Recorder(job, finder, notes, file) as recorder:
+            for frame, faces in finder.find(_frames(notes, job, beat)):
                 recorder.record(frame, faces)
     except OSError as e:  # those of the files that are read are in their notes
         raise InputError(
@@ -109,7 +106,7 @@ def run_unit(unit: Unit, job: Job, annotator: FaceAnnotator, beat: Beat) -> Unit
     other = time.perf_counter() - begun - sum(note.reading for note in notes.values())
     frames = max(1, sum(note.result.frames for note in notes.values()))
     results = tuple(n.settle(other * n.result.frames / frames) for n in notes.values())
-    return UnitResult(unit.number, rows, results, annotator.runtime_line)
+    return ChunkResult(chunk.number, rows, results, finder.runtime_line)
 
 
 def _frames(notes: Mapping[Path, _Note], job: Job, beat: Beat) -> Iterator[Frame]:
@@ -150,19 +147,19 @@ class _Recorder:
     """Writes rows and overlays of frames that come file by file."""
 
     def __init__(
-        self, job: Job, annotator: FaceAnnotator, notes: Mapping[Path, _Note], file: BinaryIO
+        self, job: Job, finder: FaceFinder, notes: Mapping[Path, _Note], file: BinaryIO
     ) -> None:
-        scheme = annotator.scheme
+        scheme = finder.scheme
         self._notes = notes
         self._file = file
-        self._rows = RowWriter(file, scheme.n_points, annotator.extras)
+        self._rows = RowWriter(file, scheme.n_points, optional(job.options, scheme))
         self._current: _Note | None = None
         self._overlays: Overlays | None = None
         if job.options.overlays:
             folder = job.options.out / OVERLAYS
             self._overlays = Overlays(folder, job.root, job.staging, scheme, job.options)
 
-    def record(self, frame: Frame, faces: tuple[Prediction, ...]) -> None:
+    def record(self, frame: Frame, faces: tuple[Face, ...]) -> None:
         """Add one frame's rows, and draw it."""
         note = self._notes[frame.source]
         result = note.result
@@ -172,9 +169,7 @@ class _Recorder:
             self._current = note
             result.start, result.moving = self._file.tell(), frame.moving
             result.width, result.height = width, height
-        self._rows.write(
-            FrameFaces(result.file, frame.index, frame.seconds, width, height, faces, frame.moving)
-        )
+        self._rows.write(FrameFaces.of(frame, faces, result.file))
         result.end = self._file.tell()
         result.frames += 1
         note.tracks.update(face.track for face in faces)
@@ -211,19 +206,9 @@ class _Recorder:
             self._overlays.abandon(error)
 
 
-def make_annotator(options: AnnotateOptions, predictor: FacePredictor | None) -> FaceAnnotator:
-    """Detector and predictor, ready to work."""
-    detector = create_detector(options.detector, options.detect_size)
-    if predictor is None:
-        from kpcli.inference.predictor import Predictor
-
-        predictor = Predictor(ModelBundle.open(options.model), options.runtime)
-    return FaceAnnotator(detector, predictor, options)
-
-
-def give_up(unit: Unit, file: str, reason: str) -> Unit:
-    """The same unit, which will not try this file."""
-    return replace(unit, given_up={**unit.given_up, file: reason})
+def give_up(chunk: Chunk, file: str, reason: str) -> Chunk:
+    """The same chunk, which will not try this file."""
+    return replace(chunk, given_up={**chunk.given_up, file: reason})
 
 
 def overtime(timeout: float) -> str:
