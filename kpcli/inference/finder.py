@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kpcli.boxes import suppress
-from kpcli.catalogue import Detector, load
+from kpcli.catalogue import DETECTORS, Detector
 from kpcli.detectors import create_detector
 from kpcli.images import read_image
 from kpcli.inference.head_pose import head_pose
@@ -91,7 +91,7 @@ class FaceFinder:
         self._pose = options.pose and self.scheme.name == IBUG68.name
         self._smooth = options.smooth != NO_SMOOTHING
         # Boxes that are given are not to be improved upon, unless they are few.
-        self._given = getattr(load("detector", options.detector.partition(":")[0]), "GIVEN", False)
+        self._given = DETECTORS.load(options.detector.partition(":")[0]).GIVEN
         self._following = options.detect_every > 1 or not self._given
         self._begin(None)
 

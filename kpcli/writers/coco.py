@@ -22,6 +22,7 @@ from kpcli.schemes import LandmarkScheme
 from kpcli.types import Face, FrameFaces
 
 OUTPUT = "coco.json"
+PACKAGE = ""
 CATEGORY = 1
 
 

@@ -19,6 +19,7 @@ from kpcli.types import FrameFaces
 from kpcli.writers.coco import CocoStream
 
 OUTPUT = "cvat"
+PACKAGE = ""
 PICTURES = "pictures.zip"
 INSIDE = "annotations/person_keypoints_default.json"
 

@@ -16,6 +16,7 @@ from kpcli.schemes import LandmarkScheme
 from kpcli.types import Face, FrameFaces
 
 OUTPUT = "dlc"
+PACKAGE = ""
 SCORER = "kpcli"
 PICTURES = "pictures"
 

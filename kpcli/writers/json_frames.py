@@ -16,6 +16,7 @@ from kpcli.schemes import LandmarkScheme
 from kpcli.types import Face, FrameFaces
 
 OUTPUT = "landmarks.json"
+PACKAGE = ""
 
 
 class JsonFrames:

@@ -21,6 +21,7 @@ from kpcli.types import Face, FrameFaces
 from kpcli.writers.coco import frame_name
 
 OUTPUT = "labelstudio.json"
+PACKAGE = ""
 POINT_WIDTH = 0.4
 """Percent of the picture's width."""
 

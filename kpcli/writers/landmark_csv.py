@@ -28,6 +28,7 @@ from kpcli.schemes import IBUG68, LandmarkScheme
 from kpcli.types import Face, FaceBox, FrameFaces, HeadPose
 
 OUTPUT = "landmarks.csv"
+PACKAGE = ""
 _FACE = ("left", "top", "right", "bottom", "confidence", "success")
 
 

@@ -15,6 +15,7 @@ from kpcli.schemes import LandmarkScheme
 from kpcli.types import Face, FrameFaces
 
 OUTPUT = "openface"
+PACKAGE = ""
 
 
 class OpenFaceFolder:

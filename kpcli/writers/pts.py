@@ -14,6 +14,7 @@ from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces
 
 OUTPUT = "pts"
+PACKAGE = ""
 
 
 def write_pts(path: Path, points: NDArray[np.floating]) -> None:

@@ -18,6 +18,7 @@ from kpcli.schemes import LandmarkScheme
 from kpcli.types import Face, FrameFaces
 
 OUTPUT = "pyfeat.csv"
+PACKAGE = ""
 
 
 class PyFeatTable:

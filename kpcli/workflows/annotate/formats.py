@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from kpcli.catalogue import WRITERS, load
+from kpcli.catalogue import WRITERS
 from kpcli.errors import InputError, ModelError
 from kpcli.files import remove
 from kpcli.schemes import LandmarkScheme
@@ -30,7 +30,7 @@ def check_formats(names: Sequence[str]) -> None:
         If the package that one needs is not installed.
     """
     for name in names:
-        package = getattr(load("writer", name), "PACKAGE", "")
+        package = WRITERS.load(name).PACKAGE
         if package and find_spec(package) is None:
             raise ModelError(
                 f"the format {name!r} needs {package}, which is not installed",
@@ -68,7 +68,7 @@ def _write(
     scheme: LandmarkScheme,
     describe: Callable[[str], tuple[int, int, bool]],
 ) -> Path:
-    module = load("writer", name)
+    module = WRITERS.load(name)
     try:
         with module.create(staging, scheme) as writer:
             for frame in read_frames(out / LANDMARKS, describe):
@@ -82,4 +82,4 @@ def _write(
 
 def outputs() -> list[str]:
     """What the formats write, relative to the output folder."""
-    return [str(load("writer", name).OUTPUT) for name in WRITERS]
+    return [str(WRITERS.load(name).OUTPUT) for name in WRITERS]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kpcli.catalogue import load
+from kpcli.catalogue import WRITERS
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import Face, FaceBox, FrameFaces, HeadPose
 
@@ -46,7 +46,7 @@ def frames() -> list[FrameFaces]:
 
 
 def write(name: str, out: Path, what: Iterable[FrameFaces] | None = None) -> Path:
-    module = load("writer", name)
+    module = WRITERS.load(name)
     with module.create(out, SCHEME) as writer:
         for frame in what if what is not None else frames():
             writer.write(frame)
