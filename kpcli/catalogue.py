@@ -6,7 +6,7 @@ Each table maps a name to a module and one line of help; modules load when asked
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +69,13 @@ class WriterModule(Protocol):
     OUTPUT: str
     """The file or folder it writes, relative to the output folder."""
 
-    def create(self, out: Path, scheme: LandmarkScheme) -> AbstractContextManager[Writer]:
-        """A writer whose output appears (or is replaced) when the block ends well."""
+    def create(
+        self, out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()
+    ) -> AbstractContextManager[Writer]:
+        """A writer whose output appears (or is replaced) when the block ends well.
+
+        ``extras`` are names of `kpcli.writers.landmark_csv.Extra`: what the faces have besides.
+        """
 
 
 class ArchitectureModule(Protocol):
@@ -194,14 +199,15 @@ ARCHITECTURES: Mapping[str, Architecture] = {
 
 WRITERS: Mapping[str, Entry] = {
     "csv": Entry("kpcli.writers.landmark_csv", "landmarks.csv, a row a face a frame"),
-    "json": Entry("kpcli.writers.json_frames", "landmarks.json, a line a frame"),
+    "json": Entry("kpcli.writers.json_frames", "landmarks.json, one JSON document"),
+    "excel": Entry("kpcli.writers.excel", "landmarks.xlsx, the CSV as a workbook"),
     "parquet": Entry("kpcli.writers.parquet", "landmarks.parquet, the CSV's columns typed"),
     "pts": Entry("kpcli.writers.pts", "iBUG .pts, one file a face"),
     "coco": Entry("kpcli.writers.coco", "COCO keypoints JSON"),
     "openface": Entry("kpcli.writers.openface", "OpenFace 2.2's CSV, one a file"),
     "pyfeat": Entry("kpcli.writers.pyfeat", "py-feat's Fex table"),
     "dlc": Entry("kpcli.writers.dlc", "DeepLabCut's CSV, one a file and face"),
-    "cvat": Entry("kpcli.writers.cvat", "zips for CVAT's COCO Keypoints import"),
+    "cvat": Entry("kpcli.writers.cvat", "labels and zips for CVAT's COCO Keypoints import"),
     "labelstudio": Entry("kpcli.writers.labelstudio", "Label Studio tasks with predictions"),
 }
 
