@@ -53,7 +53,7 @@ class JsonFrames:
 
 
 def _face(face: Face) -> str:
-    box, pose, smoothed = face.box, pose_of(face)(face)
+    box, pose = face.box, pose_of(face)
     text = (
         f'{{"face_id": {face.track}, '
         f'"box": [{box.left:.3f}, {box.top:.3f}, {box.right:.3f}, {box.bottom:.3f}], '
@@ -62,8 +62,8 @@ def _face(face: Face) -> str:
     )
     if pose:
         text += ', "pose": {{"yaw": {:.2f}, "pitch": {:.2f}, "roll": {:.2f}}}'.format(*pose)
-    if smoothed is not None:
-        text += f', "smooth": [{_points(smoothed)}]'
+    if face.smoothed is not None:
+        text += f', "smooth": [{_points(face.smoothed)}]'
     return text + "}"
 
 

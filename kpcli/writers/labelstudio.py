@@ -12,6 +12,7 @@ of ``--frames-out``; frames of videos are ``FILE/000001.jpg`` there.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from html import escape
@@ -79,10 +80,11 @@ class LabelStudioTasks:
         )
         points = np.asarray(face.points, np.float64) + EDGE
         percent = points * (100 / width, 100 / height)
-        for i, ((x, y), name) in enumerate(zip(percent.tolist(), self._names, strict=True)):
-            if x - x == 0 == y - y:  # a number
+        values = zip(percent.tolist(), face.point_confidences, self._names, strict=True)
+        for i, ((x, y), score, name) in enumerate(values):
+            if math.isfinite(x + y):
                 yield (
-                    f'{{"id": "{number}_{i}", {start}, "score": {face.point_confidences[i]:.4f}, "value": '
+                    f'{{"id": "{number}_{i}", {start}, "score": {score:.4f}, "value": '
                     f'{{"x": {x:.4f}, "y": {y:.4f}, "width": {POINT_WIDTH}, '
                     f'"keypointlabels": {name}}}}}'
                 )
