@@ -198,6 +198,8 @@ class AnnotateOptions(FaceOptions):
     overlays: bool = True
     overlay_fps: float = 0.0
     """Frames a second of overlay videos; 0: at the source's times."""
+    frames_out: bool = False
+    """Write the frames as pictures, by the names that COCO, Label Studio and others refer to."""
     formats: tuple[str, ...] = field(default=("csv",), metadata=FREE)
     frames: FrameSelection = ALL_FRAMES
     shard: tuple[int, int] = (1, 1)
