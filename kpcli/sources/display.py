@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class Display:
         coded = self._stream.codec_context.sample_aspect_ratio
         given = self._stream.sample_aspect_ratio if coded == self._coded else coded
         aspect = Fraction(given or 1)
-        usual = NEARLY_SQUARE < abs(aspect - 1) and Fraction(1, WIDEST) <= aspect <= WIDEST
+        usual = abs(aspect - 1) > NEARLY_SQUARE and Fraction(1, WIDEST) <= aspect <= WIDEST
         return aspect if usual else Fraction(1)
 
     def show(self, frame: VideoFrame) -> Pixels:
@@ -54,7 +54,7 @@ def _placed(pixels: Pixels, frame: VideoFrame) -> Pixels:
 
     The matrix maps (x, y) to (a x + c y, b x + d y) (ISO/IEC 14496-12, 6.2.2).
     """
-    data = frame.side_data.get("DISPLAYMATRIX")
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return pixels
     a, b, _, c, d = struct.unpack_from("=5i", bytes(data))

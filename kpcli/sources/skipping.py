@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kpcli.options import FrameSelection
 
 if TYPE_CHECKING:
-    from av import Packet, VideoStream
+    from av import Packet, VideoFrame, VideoStream
 
 ONE_FRAME_A_PACKET = frozenset(("h264", "hevc", "vp9", "av1", "mpeg4", "mjpeg", "prores", "dnxhd"))
 """Codecs whose packets can be counted for frames, in MP4, MOV, MKV and WebM."""
@@ -19,23 +18,6 @@ _REORDERED = 16
 """Frames by which the order of packets and that of frames may differ."""
 
 Packets = Iterator["Packet[VideoStream]"]
-
-
-@dataclass
-class _Group:
-    """A key frame's packet and those that follow up to the next key frame."""
-
-    packets: list[Packet[VideoStream]] = field(default_factory=list)
-
-    @property
-    def frames(self) -> int:
-        return sum(not p.is_discard for p in self.packets)
-
-    @property
-    def leading(self) -> int:
-        """Frames that are decoded after the key frame and shown before it."""
-        key = self.packets[0].pts or 0
-        return sum(not p.is_discard and (p.pts or 0) < key for p in self.packets)
 
 
 def can_skip(stream: VideoStream, selection: FrameSelection) -> bool:
@@ -50,44 +32,53 @@ class Skipper:
 
     Decoding begins a key frame earlier than needed: at some, the picture is whole only a while
     later (gradual refresh).
-
-    Attributes
-    ----------
-    first : int
-        Number, from 1, of the first frame that is not passed over.
-    first_pts : int or None
-        Its presentation time; frames before it that the decoder gives are not whole.
     """
 
     def __init__(self, stream: VideoStream, selection: FrameSelection) -> None:
         self._base = stream.time_base
         self._selection = selection
-        self.first = 1
-        self.first_pts: int | None = None
+        self._dropped = 0
+        self._key = 0
+        self._times: list[int] = []
 
     def packets(self, packets: Packets, passed: Callable[[], None]) -> Packets:
         """The packets from the first that must be decoded on."""
-        groups: list[_Group] = [_Group()]
-        dropped = held = counted = 0
+        groups: list[list[Packet[VideoStream]]] = [[]]  # each from a key frame to the next
+        held = counted = 0
         for packet in packets:
             passed()
-            if packet.is_keyframe and groups[-1].packets:
-                groups.append(_Group())
-            groups[-1].packets.append(packet)
+            if packet.is_keyframe and groups[-1]:
+                groups.append([])
+            groups[-1].append(packet)
             held += packet.size
-            counted += not packet.is_discard
+            counted += _is_frame(packet)
             if len(groups) > 2:
                 gone = groups.pop(0)
-                dropped += gone.frames
-                held -= sum(p.size for p in gone.packets)
+                self._dropped += sum(_is_frame(p) for p in gone)
+                held -= sum(p.size for p in gone)
             if not packet.size or self._near(packet, counted) or held > _MOST_HELD:
                 break
-        if dropped:
-            self.first = dropped + groups[0].leading + 1
-            self.first_pts = groups[0].packets[0].pts
-        for group in groups:
-            yield from group.packets
-        yield from packets
+        self._key = groups[0][0].pts or 0 if groups[0] else 0
+        held_packets = [packet for group in groups for packet in group]
+        self._times = [p.pts for p in held_packets if _is_frame(p) and p.pts is not None]
+        yield from held_packets
+        for packet in packets:
+            if _is_frame(packet) and packet.pts is not None and self._times:
+                self._times.append(packet.pts)
+            yield packet
+
+    def number(self, frame: VideoFrame) -> int:
+        """The number, from 1, of the first frame that is decoded; 0 if it is to be left out.
+
+        That are those before the key frame where decoding began: they are not whole.
+        """
+        if not self._dropped:
+            return 1
+        if frame.pts is None or frame.pts < self._key:
+            return 0
+        before = sum(time < frame.pts for time in self._times)
+        self._times.clear()
+        return self._dropped + before + 1
 
     def _near(self, packet: Packet[VideoStream], counted: int) -> bool:
         """Whether the first wanted frame may be this one or soon follow."""
@@ -96,3 +87,7 @@ class Skipper:
             return True
         late = start is None or float(packet.pts * self._base) >= start
         return late and counted >= first - _REORDERED
+
+
+def _is_frame(packet: Packet[VideoStream]) -> bool:
+    return packet.size > 0 and not packet.is_discard

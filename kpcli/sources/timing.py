@@ -79,7 +79,7 @@ class Clock:
                 for packet in container.demux(container.streams[self._stream.index]):
                     if packet.pts is not None:
                         known.append(packet.pts)
-                    elif not known:
+                    elif packet.size:
                         unknown += 1
                     if len(known) >= _REORDERED or unknown >= _LOOK_AHEAD:
                         break

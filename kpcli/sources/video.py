@@ -125,12 +125,12 @@ class _Reader:
         index = 0
         for frame in self._decode():
             self._decoded += 1
-            if self._skipper is not None and not index:
-                first = self._skipper.first_pts
-                if first is not None and (frame.pts is None or frame.pts < first):
+            if index:
+                index += 1
+            else:
+                index = self._skipper.number(frame) if self._skipper is not None else 1
+                if not index:
                     continue
-                index = self._skipper.first - 1
-            index += 1
             yield index, clock.seconds(frame), frame
 
     def _decode(self) -> Iterator[VideoFrame]:
