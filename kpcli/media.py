@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kpcli.errors import InputError
 
 if TYPE_CHECKING:
+    from av import VideoStream
     from av.container import InputContainer
 
 PICTURE_FORMATS = (
@@ -89,6 +90,15 @@ def open_container(path: Path) -> InputContainer:
     # in a video's place would have it open other files, or the network.
     options = {"format_whitelist": ",".join(VIDEO_FORMATS), "protocol_whitelist": "file"}
     return av.open(str(path.absolute()), options=options, metadata_errors="ignore")
+
+
+def picture_stream(container: InputContainer) -> VideoStream | None:
+    """The video that players show: the default one, else the first; a cover picture is none."""
+    from av.stream import Disposition
+
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    default = [s for s in streams if s.disposition & Disposition.default]
+    return next(iter([*default, *streams]), None)
 
 
 def needs_heif(path: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kpcli.errors import InputError
 from kpcli.images import MAX_PIXELS, check_size
-from kpcli.media import open_container
+from kpcli.media import open_container, picture_stream
 from kpcli.options import ALL_FRAMES, FrameSelection
 from kpcli.sources.display import Display
 from kpcli.sources.selection import FrameChooser
@@ -56,15 +56,6 @@ def open_video(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[InputContainer
         container.close()
         raise
     return container, stream
-
-
-def picture_stream(container: InputContainer) -> VideoStream | None:
-    """The video that players show: the default one, else the first; a cover picture is none."""
-    from av.stream import Disposition
-
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    default = [s for s in streams if s.disposition & Disposition.default]
-    return next(iter([*default, *streams]), None)
 
 
 def video_frames(
