@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kpcli.schemes import LandmarkScheme
-    from kpcli.types import FaceBox, FrameFaces, Pixels, Reject, Sample
+    from kpcli.types import FaceBox, Frame, FrameFaces, Reject, Sample
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,8 @@ class DatasetFormat(Protocol):
 class Detector(Protocol):
     """What ``create(argument, size)`` of a module of `DETECTORS` returns."""
 
-    def detect(
-        self, images: Sequence[Pixels], sources: Sequence[tuple[Path, int]]
-    ) -> list[list[FaceBox]]:
-        """Faces of each picture, best first. ``sources`` are (file, frame index)."""
+    def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
+        """Faces of each frame, best first."""
 
 
 class Writer(Protocol):

@@ -7,15 +7,15 @@ import pytest
 
 from kpcli.catalogue import WRITERS, WriterModule, load
 from kpcli.schemes import IBUG68, LandmarkScheme, get_scheme
-from kpcli.types import FaceBox, FrameFaces, Prediction
+from kpcli.types import Face, FaceBox, FrameFaces
 
 
-def face(scheme: LandmarkScheme, file: str, index: int, seconds: float, track: int) -> Prediction:
+def face(scheme: LandmarkScheme, track: int) -> Face:
     generator = np.random.default_rng(track)
     points = generator.uniform(100, 200, (scheme.n_points, 2)).astype(np.float32)
     scores = np.full(scheme.n_points, 0.75, np.float32)
     box = FaceBox(100, 90, 200, 190, 0.8)
-    return Prediction(Path(file), index, seconds, box, points, scores, 0.7, track)
+    return Face(box, points, scores, 0.7, track)
 
 
 def frames(scheme: LandmarkScheme) -> list[FrameFaces]:
@@ -28,9 +28,7 @@ def frames(scheme: LandmarkScheme) -> list[FrameFaces]:
         ("ü, v.mp4", 3, 0.08, (0, 1)),
     ]
     return [
-        FrameFaces(
-            f, i, s, 320, 240, tuple(face(scheme, f, i, s, t) for t in tracks), f.endswith("mp4")
-        )
+        FrameFaces(f, i, s, 320, 240, tuple(face(scheme, t) for t in tracks), f.endswith("mp4"))
         for f, i, s, tracks in plan
     ]
 
