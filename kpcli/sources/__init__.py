@@ -9,6 +9,7 @@ from kpcli.images import MAX_PIXELS
 from kpcli.media import VIDEO, kind_of
 from kpcli.options import ALL_FRAMES, FrameSelection
 from kpcli.sources.folder import is_media, is_video
+from kpcli.sources.room import Room, unlimited
 from kpcli.types import Frame
 
 
@@ -17,12 +18,13 @@ def read_frames(
     selection: FrameSelection = ALL_FRAMES,
     max_pixels: int = MAX_PIXELS,
     passed: Callable[[], None] = lambda: None,
+    room: Room = unlimited,
 ) -> Iterator[Frame]:
     """The frames of one media file; of a still picture, its one frame.
 
     What the file is, its content says; the ending counts where that says nothing. A file whose
     frames have more than ``max_pixels`` is refused before any is decoded. ``passed`` is called
-    for what is read and not wanted: a sign of life.
+    for what is read and not wanted: a sign of life; ``room`` is held while a picture is in hand.
 
     Raises
     ------
@@ -36,4 +38,4 @@ def read_frames(
         return video_frames(path, selection, max_pixels, passed)
     from kpcli.sources.picture import picture_frames
 
-    return picture_frames(path, selection, max_pixels, passed)
+    return picture_frames(path, selection, max_pixels, passed, room)

@@ -11,6 +11,7 @@ from PIL import Image
 from kpcli.errors import InputError
 from kpcli.images import MAX_PIXELS, check_size, decode, decode_to_its_end, open_image
 from kpcli.options import ALL_FRAMES, FrameSelection
+from kpcli.sources.room import Room, unlimited
 from kpcli.sources.selection import FrameChooser
 from kpcli.types import Frame
 
@@ -31,23 +32,27 @@ def picture_frames(
     selection: FrameSelection = ALL_FRAMES,
     max_pixels: int = MAX_PIXELS,
     passed: Callable[[], None] = lambda: None,
+    room: Room = unlimited,
 ) -> Iterator[Frame]:
     """The frame of a still picture (index 1, 0 seconds), or the selected ones of several.
 
     An animation's times are the sums of its frames' durations; the pages of a TIFF come one a
-    second, less its thumbnails and masks. ``passed`` is called for frames that are passed over.
+    second, less its thumbnails and masks. ``passed`` is called for frames that are passed over;
+    ``room`` is held while a picture is decoded, and until the next is asked for.
 
     Raises
     ------
     InputError
         If the picture is unusable; after some frames, if it ends early or damaged.
     """
-    with open_image(path, max_pixels) as image:
-        if _has_several(image):
-            yield from _several(image, path, FrameChooser(selection), max_pixels, passed)
-            return
-        pixels, lacking = decode_to_its_end(image, path)
-    yield Frame(path, 1, 0.0, pixels)  # Pillow's own copy of it is gone
+    image = open_image(path, max_pixels)
+    with room(image.width * image.height):
+        with image:
+            if _has_several(image):
+                yield from _several(image, path, FrameChooser(selection), max_pixels, passed)
+                return
+            pixels, lacking = decode_to_its_end(image, path)
+        yield Frame(path, 1, 0.0, pixels)  # Pillow's own copy of it is gone
     if lacking:
         raise InputError(f"{path}: the picture ends early", actual=lacking)
 

@@ -129,7 +129,8 @@ def create(out: Path, scheme: LandmarkScheme) -> Iterator[RowWriter]:
 
 
 def read_frames(
-    path: Path, describe: Callable[[str], tuple[int, int, bool]] = lambda _: (0, 0, False)
+    path: Path,
+    describe: Callable[[str, int], tuple[int, int, bool]] = lambda file, frame: (0, 0, False),
 ) -> Iterator[FrameFaces]:
     """The frames of a landmarks.csv, in its order.
 
@@ -137,7 +138,7 @@ def read_frames(
     ----------
     path : Path
     describe : callable
-        Gives (width, height, moving) of a file's frames, which the CSV does not hold.
+        Gives (width, height, moving) of a file's frame by its number; the CSV does not hold them.
 
     Raises
     ------
@@ -159,7 +160,7 @@ def read_frames(
                 faces = tuple(
                     _face(r, index, n, extras) for r in group if r[index["success"]] == "1"
                 )
-                width, height, moving = describe(name)
+                width, height, moving = describe(name, int(number))
                 yield FrameFaces(name, int(number), seconds, width, height, faces, moving)
     except FileNotFoundError as e:
         raise InputError(f"{path}: there is no such file") from e

@@ -57,8 +57,12 @@ def write_formats(
     others = [name for name in dict.fromkeys(names) if name != CSV]
     if not others:
         return []
-    known = {printed(r.file): (r.width, r.height, r.moving) for r in results}
-    return [_write(name, out, staging, scheme, known.__getitem__) for name in others]
+    known = {printed(r.file): r for r in results}
+
+    def describe(file: str, frame: int) -> tuple[int, int, bool]:
+        return *known[file].size_at(frame), known[file].moving
+
+    return [_write(name, out, staging, scheme, describe) for name in others]
 
 
 def _write(
@@ -66,7 +70,7 @@ def _write(
     out: Path,
     staging: Path,
     scheme: LandmarkScheme,
-    describe: Callable[[str], tuple[int, int, bool]],
+    describe: Callable[[str, int], tuple[int, int, bool]],
 ) -> Path:
     module = load("writer", name)
     try:

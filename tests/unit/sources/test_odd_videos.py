@@ -10,11 +10,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
-import clips
 import numpy as np
 import pytest
 from av.stream import Disposition
-from media import drain, picture, write_animation, write_picture, write_video
+from helpers import clips
+from helpers.media import drain, picture, write_animation, write_picture, write_video
 
 from kpcli.options import FrameSelection
 from kpcli.sources import read_frames

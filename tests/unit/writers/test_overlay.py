@@ -2,9 +2,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import clips
 import numpy as np
 import pytest
+from helpers import clips
 from helpers.media import picture, write_animation, write_video
 
 from kpcli.errors import InputError

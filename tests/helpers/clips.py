@@ -10,7 +10,8 @@ from pathlib import Path
 import av
 import numpy as np
 from av.stream import Disposition
-from media import Pixels, picture, write_video
+
+from helpers.media import Pixels, picture, write_video
 
 RATE = 30
 TICK = Fraction(1, RATE)
