@@ -149,7 +149,8 @@ def extras_of(path: Path) -> list[Extra]:
 
 
 def read_frames(
-    path: Path, describe: Callable[[str], tuple[int, int, bool]] = lambda _: (0, 0, False)
+    path: Path,
+    describe: Callable[[str, int], tuple[int, int, bool]] = lambda file, frame: (0, 0, False),
 ) -> Iterator[FrameFaces]:
     """The frames of a landmarks.csv, in its order.
 
@@ -157,7 +158,7 @@ def read_frames(
     ----------
     path : Path
     describe : callable
-        Gives (width, height, moving) of a file's frames, which the CSV does not hold.
+        Gives (width, height, moving) of a file's frame by its number; the CSV does not hold them.
 
     Raises
     ------
@@ -179,7 +180,7 @@ def read_frames(
                 faces = tuple(
                     _face(r, index, n, extras) for r in group if r[index["success"]] == "1"
                 )
-                width, height, moving = describe(name)
+                width, height, moving = describe(name, int(number))
                 yield FrameFaces(name, int(number), seconds, width, height, faces, moving)
     except FileNotFoundError as e:
         raise InputError(f"{path}: there is no such file") from e

@@ -60,12 +60,16 @@ def write_formats(
     others = [name for name in dict.fromkeys(names) if name != CSV]
     if not others:
         return []
-    known = {printed(r.file): (r.width, r.height, r.moving) for r in results}
+    known = {printed(r.file): r for r in results}
+
+    def describe(file: str, frame: int) -> tuple[int, int, bool]:
+        return *known[file].size_at(frame), known[file].moving
+
     extras = extras_of(out / LANDMARKS)
     formats = [_Format(WRITERS.load(name), staging, scheme, extras) for name in others]
     try:
         # Once for all formats: reading takes longer than most of them.
-        for frame in read_frames(out / LANDMARKS, known.__getitem__):
+        for frame in read_frames(out / LANDMARKS, describe):
             for format_ in formats:
                 format_.write(frame)
     except BaseException as e:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -16,6 +17,7 @@ from kpcli.errors import InputError
 from kpcli.inference.finder import FaceFinder
 from kpcli.options import AnnotateOptions
 from kpcli.sources import read_frames
+from kpcli.sources.room import shared_room
 from kpcli.types import Face, Frame, FrameFaces
 from kpcli.workflows.annotate.ledger import (
     DONE,
@@ -123,11 +125,14 @@ def _frames(notes: Mapping[Path, _Note], job: Job, beat: Beat) -> Iterator[Frame
         try:
             status = path.stat()
             note.result.size, note.result.mtime_ns = status.st_size, status.st_mtime_ns
-            for frame in read_frames(path, job.options.frames, limit):
+            alive = partial(beat, note.result.file)
+            room = shared_room(job.staging, alive)
+            for frame in read_frames(path, job.options.frames, limit, alive, room):
                 note.reading += time.perf_counter() - clock
                 yield frame
                 clock = time.perf_counter()
-                beat(note.result.file)
+                alive()
+                del frame  # the next, which may be large too, is read before this name is free
             if not note.result.unchanged(path):
                 note.problem = "the file changed while it was read"
         except InputError as e:
@@ -175,6 +180,7 @@ class _Recorder:
             self._current = note
             result.start, result.moving = self._file.tell(), frame.moving
             result.width, result.height = width, height
+        result.note_size(frame.index, width, height)
         self._rows.write(FrameFaces.of(frame, faces, result.file))
         result.end = self._file.tell()
         result.frames += 1

@@ -82,7 +82,7 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
     with create(tmp_path, SCHEME) as writer:
         for f in frames:
             writer.write(f)
-    back = list(read_frames(tmp_path / "landmarks.csv", lambda file: (len(file), 480, True)))
+    back = list(read_frames(tmp_path / "landmarks.csv", lambda file, frame: (len(file), 480, True)))
     assert [(f.file, f.index, f.seconds, len(f.faces), f.width) for f in back] == [
         ("a.mp4", 1, 0.0, 2, 5), ("a.mp4", 2, 0.5, 0, 5), ("b, c.jpg", 1, 0.0, 1, 8),
     ]  # fmt: skip
