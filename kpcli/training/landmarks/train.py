@@ -27,7 +27,7 @@ from kpcli.training.networks import follow, networks, start_from
 from kpcli.training.report import write_augmented, write_samples
 from kpcli.training.run_folder import AUGMENTED, SAMPLES, RunFolder
 from kpcli.training.run_options import plain
-from kpcli.types import FaceBox, Pixels, Sample
+from kpcli.types import FaceBox, Frame, Pixels, Sample
 
 GOAL = "val_nme"
 """What the best epoch has least of."""
@@ -129,7 +129,7 @@ def _batches(
         detector = open_detector(FACE_DETECTOR, least_score=LOOK_ALIKE)
 
         def find(pixels: Pixels) -> list[FaceBox]:
-            return detector.detect([pixels], [(options.negatives or Path(), 1)])[0]
+            return detector.detect([Frame.still(Path(), pixels)])[0]
 
         negatives = negative_patches(pictures, NEGATIVES, options.seed, find)
         if not any(negatives):
