@@ -63,6 +63,20 @@ def open_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     return image
 
 
+def upright_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture as `read_image` gives it, by its header alone.
+
+    Raises
+    ------
+    InputError
+        As `open_image`.
+    """
+    with open_image(path) as image:
+        lying = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+        width, height = image.size
+    return (height, width) if lying else (width, height)
+
+
 def check_size(size: tuple[int, int], path: Path, max_pixels: int = MAX_PIXELS) -> None:
     """Raise InputError if a picture of this width and height has too many pixels."""
     width, height = size

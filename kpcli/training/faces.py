@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kpcli.dataset_csv import image_box, with_landmark_box
 from kpcli.errors import InputError
 from kpcli.geometry import CropTransform
-from kpcli.images import read_image, to_gray
+from kpcli.images import read_image, to_gray, upright_size
 from kpcli.progress import progress
 from kpcli.types import FaceBox, Pixels, Points, Sample
 
+COUNTED = 100
+"""Faces by which `box_share` tells how large boxes are in their pictures."""
 REGION = 2.1
 """Side of a cached region over side of the face box: what a turned, shifted crop may show."""
 
@@ -89,7 +93,8 @@ class FaceStore:
             raise InputError(
                 f"{sample.origin}: {e.what}",
                 actual=e.actual,
-                next_step="restore the picture, or run `kpcli prepare` again",
+                next_step="restore the picture, say with --root where the pictures are now, or run "
+                "`kpcli prepare` again",
             ) from e
 
     def release(self) -> None:
@@ -101,6 +106,26 @@ class FaceStore:
 
     def __getitem__(self, index: int) -> Region:
         return self._kept[index] if index in self._kept else self._load(index)
+
+
+def boxed_as(samples: Sequence[Sample], face_box: str) -> list[Sample]:
+    """The samples with their boxes of the kind that a model is to be trained on.
+
+    ``face_box``: see TrainOptions.face_box.
+    """
+    if face_box == "landmarks":
+        return [with_landmark_box(s) for s in samples]
+    if face_box == "image":
+        sizes = {path: upright_size(path) for path in {s.image for s in samples}}
+        return [replace(s, face=image_box(sizes[s.image]), box_source="image") for s in samples]
+    return list(samples)
+
+
+def box_share(samples: Sequence[Sample]) -> float:
+    """Median side of the boxes over the long side of their pictures, of `COUNTED` at most."""
+    chosen = samples[:: max(1, len(samples) // COUNTED)]
+    shares = [s.face.side / max(upright_size(s.image)) for s in chosen if s.face is not None]
+    return round(statistics.median(shares), 4)
 
 
 def plain_crop(region: Region, crop: CropFormat) -> tuple[Pixels, Points]:

@@ -15,19 +15,19 @@ from kpcli.dataset_csv import BOXES, read_dataset, with_landmark_box
 from kpcli.detectors.builtin import FaceDetector
 from kpcli.errors import InputError
 from kpcli.model_bundle import ModelBundle, ModelCard
-from kpcli.options import CUT_SEED, TrainOptions
+from kpcli.options import TrainOptions
 from kpcli.runtimes.keras_runtime import compiled_call, device_line
-from kpcli.splits import cut_by_group
 from kpcli.training.detection.batches import DetectionBatches
 from kpcli.training.detection.calibration import fit_logistic
 from kpcli.training.detection.model import DetectionTrainer
 from kpcli.training.detection.scenes import SceneStore, scenes
 from kpcli.training.detection.sheets import write_crops, write_detections
-from kpcli.training.faces import CropFormat, FaceStore
+from kpcli.training.faces import CropFormat, FaceStore, boxed_as
 from kpcli.training.fit import EpochEnd, prepare_trainer, run
 from kpcli.training.networks import follow, networks, start_from
 from kpcli.training.run_folder import AUGMENTED, SAMPLES, RunFolder
 from kpcli.training.run_options import plain
+from kpcli.training.split import train_and_val
 from kpcli.types import Sample
 
 GOAL = "val_error"
@@ -94,28 +94,22 @@ def train_detector(folder: RunFolder, say: Callable[[str], None] = print) -> Mod
 
 
 def _boxes(options: TrainOptions) -> tuple[list[Sample], list[Sample]]:
-    """Training and validation rows; validation is always cut from train.
+    """Training and validation rows of boxes; of landmarks, the boxes that ``face_box`` says.
 
-    WIDER FACE's own val is its test set by custom, so rows of split val stay unused.
+    WIDER FACE's own val is its test set by custom, so rows of split val stay unused there.
     """
     samples = read_dataset(options.csv, root=options.root)
-    if not samples or samples[0].scheme != BOXES:
-        raise InputError(
-            f"{options.csv}: holds landmarks, or nothing",
-            expected=f"face boxes, for --arch {options.arch}",
-            next_step="prepare a dataset of boxes, such as widerface; landmarks go to --faces",
-        )
-    cut = cut_by_group([s for s in samples if s.split == "train"], options.val, CUT_SEED)
-    train_set = [s for s in cut if s.split == "train"]
-    val_set = [s for s in cut if s.split == "val"]
-    for name, part in (("train", train_set), ("validate", val_set)):
-        if not part:
-            raise InputError(
-                f"{options.csv}: no boxes to {name} on",
-                expected="rows of split train, of several groups",
-                next_step="use a CSV with more pictures, or another --val",
-            )
-    return train_set, val_set
+    landmarks = bool(samples) and samples[0].scheme != BOXES
+    parts = train_and_val(samples, options, own_val=landmarks)
+    if not landmarks:
+        return parts
+    train_set, val_set = (boxed_as(part, options.face_box) for part in parts)
+    return [_without_points(s) for s in train_set], [_without_points(s) for s in val_set]
+
+
+def _without_points(sample: Sample) -> Sample:
+    nothing = np.zeros((0, 2), np.float32), np.zeros(0, bool)
+    return replace(sample, points=nothing[0], visible=nothing[1], scheme=BOXES)
 
 
 def _batches(

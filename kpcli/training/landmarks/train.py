@@ -8,16 +8,15 @@ from typing import Any
 
 from kpcli import __version__
 from kpcli.architectures import architecture_facts
-from kpcli.dataset_csv import BOXES, read_dataset, with_landmark_box
+from kpcli.dataset_csv import BOXES, read_dataset
 from kpcli.detectors.builtin import BUNDLE as FACE_DETECTOR
 from kpcli.detectors.builtin import open_detector
 from kpcli.errors import InputError
 from kpcli.model_bundle import LANDMARKS, ModelBundle, ModelCard
-from kpcli.options import CUT_SEED, TrainOptions
+from kpcli.options import TrainOptions
 from kpcli.runtimes.keras_runtime import compiled_call, device_line
 from kpcli.schemes import LandmarkScheme, get_scheme
-from kpcli.splits import cut_by_group
-from kpcli.training.faces import CropFormat, FaceStore
+from kpcli.training.faces import CropFormat, FaceStore, box_share, boxed_as
 from kpcli.training.fit import EpochEnd, run
 from kpcli.training.landmarks.batches import TrainingBatches, some_arrays, validation_arrays
 from kpcli.training.landmarks.model import compiled, deployed
@@ -27,6 +26,7 @@ from kpcli.training.networks import follow, networks, start_from
 from kpcli.training.report import write_augmented, write_samples
 from kpcli.training.run_folder import AUGMENTED, SAMPLES, RunFolder
 from kpcli.training.run_options import plain
+from kpcli.training.split import train_and_val
 from kpcli.types import FaceBox, Frame, Pixels, Sample
 
 GOAL = "val_nme"
@@ -102,22 +102,9 @@ def _faces(options: TrainOptions) -> tuple[list[Sample], list[Sample]]:
             f"{options.csv}: holds face boxes, no landmarks",
             next_step="prepare a dataset with landmarks",
         )
-    if options.face_box == "landmarks":
-        samples = [with_landmark_box(s) for s in samples]
-    train_set = [s for s in samples if s.split == "train"]
-    val_set = [s for s in samples if s.split == "val"]
-    if not val_set:
-        train_set = cut_by_group(train_set, options.val, CUT_SEED)
-        val_set = [s for s in train_set if s.split == "val"]
-        train_set = [s for s in train_set if s.split == "train"]
-    for name, part in (("train", train_set), ("val", val_set)):
-        if not part:
-            found = sorted({s.split for s in samples}) or ["no rows"]
-            raise InputError(
-                f"{options.csv}: no faces to {name} on", expected=f"rows of split {name}",
-                actual=", ".join(found), next_step="prepare with --val 0.1, or use a larger --val",
-            )  # fmt: skip
-    return train_set, val_set
+    train_set, val_set = train_and_val(samples, options, own_val=True)
+    boxed = [boxed_as(part, options.face_box) for part in (train_set, val_set)]
+    return boxed[0], boxed[1]
 
 
 def _batches(
@@ -158,6 +145,7 @@ def _card(
         training={
             "faces": len(train_set), "datasets": counts, "validation_faces": len(val_set),
             "parameters": int(network.count_params()), "epoch": len(rows),
+            "box_share": box_share(train_set),
             "options": plain(options), "kpcli": __version__,
         },
         metrics={

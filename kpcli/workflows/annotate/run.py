@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kpcli.catalogue import DETECTORS
 from kpcli.errors import UsageError
+from kpcli.inference.suitability import check_detector
 from kpcli.inference.upright import FacePredictor
 from kpcli.model_bundle import ModelBundle
 from kpcli.options import SMOOTHINGS, AnnotateOptions
@@ -43,6 +44,7 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
     plan = make_plan(options)
     bundle = None if predictor else ModelBundle.open(options.model)
     card = predictor.card if predictor else ModelBundle.open(options.model).card
+    check_detector(card, options.detector)
     ledger = Ledger(options.out, outputs())
     now = settings(options, plan, card, bundle)
     ledger.open(now, resume=options.resume, overwrite=options.overwrite)
@@ -82,6 +84,7 @@ def dry_run(options: AnnotateOptions) -> str:
     _check_names(options)
     plan = make_plan(options)
     bundle = ModelBundle.open(options.model)
+    check_detector(bundle.card, options.detector)
     ledger = Ledger(options.out)
     ledger.check(
         settings(options, plan, bundle.card, bundle),

@@ -139,8 +139,7 @@ def measure(
         )
     predicted = np.stack([face.points for face in faces])
     truth = np.stack([face.sample.points for face in faces])
-    boxes = [face.sample.face for face in faces if face.sample.face is not None]
-    lengths = normalisers(truth, boxes, scheme, protocol.name)
+    lengths = normalisers(truth, scheme, protocol.name)
     regions = {name: list(points) for name, points in scheme.regions.items()}
     return Evaluation(
         options=options,

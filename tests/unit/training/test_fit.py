@@ -54,7 +54,7 @@ def test_infinite_loss_stops_with_advice(faces) -> None:
         ({"schedule": "nonsense"}, UsageError, "unknown schedule"),
         ({"face_box": "nonsense"}, UsageError, "unknown face box"),
         ({"precision": "nonsense"}, UsageError, "unknown precision"),
-        ({"val": 0.0}, InputError, "no faces to val on"),
+        ({"val": 0.0}, InputError, "no rows to validate on"),
         ({"init": "no/such/bundle"}, ModelError, "not a model bundle"),
     ],
 )
