@@ -83,6 +83,9 @@ class TrainOptions:
     weight_decay: float = 1e-4
     loss: str = "wing"
     """One of `LOSS_NAMES`; ``schedule``, ``precision`` and ``face_box`` have such lists too."""
+    soft_weight: float = 1.0
+    """Weight of points labelled as occluded (COCO's v 1); below 1 they may slide along the outline
+    too, see `kpcli.training.losses.slid`: where a dataset lays them there by eye."""
     schedule: str = "cosine"
     warmup_epochs: float = 2.0
     ema: float = 0.998
