@@ -47,7 +47,7 @@ class AugmentOptions:
 
 @dataclass(frozen=True)
 class DetectionOptions:
-    """What only the training of a face detector needs; see kpcli.training.detection_batches."""
+    """What only the training of a face detector needs; see kpcli.training.detection.batches."""
 
     landmark_share: float = 0.25
     """Share of training pictures that are mosaics of landmarked faces."""
@@ -85,7 +85,7 @@ class TrainOptions:
     """One of `LOSS_NAMES`; ``schedule``, ``precision`` and ``face_box`` have such lists too."""
     soft_weight: float = 1.0
     """Weight of points labelled as occluded (COCO's v 1); below 1 they may slide along the outline
-    too, see `kpcli.training.losses.slid`: where a dataset lays them there by eye."""
+    too, see `kpcli.training.landmarks.losses.slid`: where a dataset lays them there by eye."""
     schedule: str = "cosine"
     warmup_epochs: float = 2.0
     ema: float = 0.998

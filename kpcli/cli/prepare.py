@@ -44,7 +44,7 @@ def command(
     Beside it: NAME.rejects.csv for labels that cannot be used, NAME.duplicates.csv for pictures
     that stand in two splits, NAME_pictures/ for pictures that a dataset keeps inside its files.
     """
-    from kpcli.workflows.prepare import prepare
+    from kpcli.workflows.prepare.run import prepare
 
     options = PrepareOptions(
         sources=tuple(sources),

@@ -10,19 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.boxes import (
-    Array,
-    Letterbox,
-    areas,
-    cell_grid,
-    decode,
-    face_boxes,
-    suppress,
-    turned_back,
-    wider_to_landmark,
-)
+from kpcli.boxes import Array, areas, face_boxes, suppress, turned_back, wider_to_landmark
 from kpcli.catalogue import Runtime
+from kpcli.cells import cell_grid, decode
 from kpcli.errors import ModelError
+from kpcli.letterbox import Letterbox
 from kpcli.model_bundle import DETECTION, ModelBundle, ModelCard
 from kpcli.options import DETECT_SIZE
 from kpcli.runtimes import AUTO, open_runtime

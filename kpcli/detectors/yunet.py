@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.boxes import Letterbox, face_boxes, wider_to_landmark
+from kpcli.boxes import face_boxes, wider_to_landmark
 from kpcli.errors import InputError, ModelError, UsageError
+from kpcli.letterbox import Letterbox
 from kpcli.options import DETECT_SIZE
 from kpcli.types import FaceBox, Pixels
 

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.atomic import check_writable
 from kpcli.detectors import create_detector
 from kpcli.drawing import contact_sheet, draw_landmarks
 from kpcli.errors import InputError, ModelError
+from kpcli.files import check_writable
 from kpcli.geometry import CropTransform
 from kpcli.images import read_image, to_gray, write_image
 from kpcli.model_bundle import LANDMARKS, ModelBundle, ModelCard

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from kpcli.atomic import atomic_folder
+from kpcli.files import atomic_folder
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces
 from kpcli.writers.coco import CocoStream

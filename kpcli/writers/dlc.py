@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kpcli.atomic import atomic_folder
+from kpcli.files import atomic_folder
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces, Prediction
 

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from kpcli.atomic import atomic_path
+from kpcli.files import atomic_path
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces, Prediction
 from kpcli.writers.coco import frame_name

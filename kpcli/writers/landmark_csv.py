@@ -21,8 +21,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.atomic import atomic_path
 from kpcli.errors import InputError
+from kpcli.files import atomic_path
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import FaceBox, FrameFaces, Prediction
 

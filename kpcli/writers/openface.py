@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kpcli.atomic import atomic_folder
+from kpcli.files import atomic_folder
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces, Prediction
 

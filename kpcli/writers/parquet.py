@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kpcli.atomic import atomic_path
+from kpcli.files import atomic_path
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces, Prediction
 from kpcli.writers.landmark_csv import columns

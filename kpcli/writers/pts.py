@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.atomic import atomic_folder, atomic_path
+from kpcli.files import atomic_folder, atomic_path
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces
 

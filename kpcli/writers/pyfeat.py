@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kpcli.atomic import atomic_path
+from kpcli.files import atomic_path
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces, Prediction
 

@@ -26,12 +26,12 @@ from detector_data import HIT, corners, grown
 from kpcli.boxes import pairwise_iou
 from kpcli.dataset_csv import read_dataset
 from kpcli.images import read_image, write_image
+from kpcli.inference.finder import FaceAnnotator
 from kpcli.options import AnnotateOptions
 from kpcli.sources.folder import list_media
 from kpcli.types import Frame, Pixels, Prediction, Sample
-from kpcli.workflows.annotate_engine import make_annotator
-from kpcli.workflows.annotate_faces import FaceAnnotator
-from kpcli.workflows.evaluation_faces import match
+from kpcli.workflows.annotate.work import make_annotator
+from kpcli.workflows.evaluate.faces import match
 
 GATES = (0.0, 0.1, 0.25, 0.35, 0.5)
 LEAST_PICTURE = 160

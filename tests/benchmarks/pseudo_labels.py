@@ -31,16 +31,21 @@ from numpy.typing import NDArray
 
 from kpcli.dataset_csv import read_dataset, with_landmark_box
 from kpcli.detectors.builtin import create
-from kpcli.duplicates import MAX_DISTANCE, MIN_CORRELATION, correlation, fingerprint
 from kpcli.errors import InputError
 from kpcli.geometry import REFERENCE_FIVE, CropTransform, flip_points, landmark_box, similarity
-from kpcli.head_pose import head_pose
 from kpcli.images import read_image
+from kpcli.inference.head_pose import head_pose
+from kpcli.inference.predictor import Predictor
+from kpcli.inference.upright import Look, landmarks
 from kpcli.model_bundle import ModelBundle
-from kpcli.predictor import Predictor
 from kpcli.schemes import five_points
 from kpcli.types import Pixels, Points
-from kpcli.workflows.looks import Look, landmarks
+from kpcli.workflows.prepare.duplicates import (
+    MAX_DISTANCE,
+    MIN_CORRELATION,
+    correlation,
+    fingerprint,
+)
 
 LOOKS = ((1.0, 0.0, 0.0), (0.95, 0.02, -0.02), (1.06, -0.02, 0.02))
 """Scale and shift of each look, which is taken plain and mirrored: within a detector's errors."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import SIZE, crops, write_keras_bundle
+from helpers.tiny import SIZE, crops, write_keras_bundle
 
 from kpcli.catalogue import EXPORTERS, RUNTIMES, ExporterModule, RuntimeModule, load
 from kpcli.errors import ModelError
@@ -15,7 +15,7 @@ from kpcli.model_bundle import CARD, WEIGHTS, ModelBundle
 from kpcli.options import ExportOptions
 from kpcli.runtimes import open_runtime, usable
 from kpcli.runtimes.keras_runtime import KerasRuntime
-from kpcli.workflows.export import export
+from kpcli.workflows.export.run import export
 
 NEEDS = {
     "onnx": ("onnx", "tf2onnx"),

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_builders import BUILDERS, Built, build_300w_lp
+from helpers.dataset_builders import BUILDERS, Built, build_300w_lp
 
 from kpcli.catalogue import FORMATS, load
 from kpcli.dataset_csv import SPLITS, n_points_of, read_dataset
 from kpcli.images import read_image
 from kpcli.options import PrepareOptions
 from kpcli.types import Sample
-from kpcli.workflows.prepare import find_format, prepare
+from kpcli.workflows.prepare.run import find_format, prepare
 
 LAYOUTS = {**BUILDERS, "300w_lp": build_300w_lp}
 

@@ -12,8 +12,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fakes import FakeFaces, FakePredictor, InterruptedPredictor
-from media import drain, picture, turn_clockwise, write_animation, write_picture, write_video
+from helpers.fakes import FakeFaces, FakePredictor, InterruptedPredictor
+from helpers.media import (
+    drain,
+    picture,
+    turn_clockwise,
+    write_animation,
+    write_picture,
+    write_video,
+)
 from PIL import Image
 
 from kpcli.catalogue import WRITERS
@@ -21,8 +28,8 @@ from kpcli.errors import InputError
 from kpcli.images import read_image
 from kpcli.options import AnnotateOptions, FrameSelection
 from kpcli.sources import read_frames
-from kpcli.workflows.annotate import annotate
-from kpcli.workflows.annotate_report import Report
+from kpcli.workflows.annotate.report import Report
+from kpcli.workflows.annotate.run import annotate
 
 
 def run(source: Path, out: Path, **changes: object) -> Report:

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kpcli.boxes import Letterbox, cell_grid, encode, wider_to_landmark
+from kpcli.boxes import wider_to_landmark
+from kpcli.cells import cell_grid, encode
 from kpcli.detectors import create_detector
 from kpcli.detectors.builtin import FaceDetector
 from kpcli.errors import ModelError
+from kpcli.letterbox import Letterbox
 from kpcli.model_bundle import DETECTION, ModelCard, write_card
 
 STRIDES = (8, 16, 32, 64)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import crops, tiny_card, write_onnx_bundle
+from helpers.tiny import crops, tiny_card, write_onnx_bundle
 
 from kpcli import runtimes
 from kpcli.catalogue import RUNTIMES, load
 from kpcli.errors import ModelError, UsageError
+from kpcli.inference.predictor import Predictor
 from kpcli.model_bundle import ModelBundle, write_card
-from kpcli.predictor import Predictor
 from kpcli.runtimes import open_runtime, usable
 
 pytest.importorskip("onnx", reason="pip install 'kpcli[onnx]'")
@@ -24,7 +24,7 @@ SCRIPT = """
 import sys
 import numpy as np
 from kpcli.model_bundle import ModelBundle
-from kpcli.predictor import Predictor
+from kpcli.inference.predictor import Predictor
 predictor = Predictor(ModelBundle.open(sys.argv[1]))
 faces = predictor.predict(np.zeros((2, 32, 32, 3), np.uint8))
 print(predictor.runtime_line)

@@ -4,7 +4,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from media import picture, write_animation, write_video
+from helpers.media import picture, write_animation, write_video
 
 from kpcli.errors import InputError
 from kpcli.options import ALL_FRAMES, FrameSelection
