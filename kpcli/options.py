@@ -57,6 +57,11 @@ class DetectionOptions:
     """Crops taken of a boxed picture in an epoch."""
 
 
+NO_TTA, FLIP = "none", "flip"
+TTAS = (NO_TTA, FLIP)
+"""Test-time augmentation: with ``flip`` each crop is also looked at mirrored, and the mean taken:
+twice the time, points a little closer."""
+
 LOSS_NAMES = ("mse", "l1", "smooth_l1", "wing", "adaptive_wing", "gaussian_nll")
 SCHEDULES = ("cosine", "step", "constant")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
@@ -133,6 +138,8 @@ class EvalOptions:
     """Folder of the report; None: ``eval_<CSV's name>_<split>`` in the current folder."""
     root: Path | None = None
     runtime: str = "auto"
+    tta: str = NO_TTA
+    """One of `TTAS`."""
     bootstrap: int = 1000
     seed: int = 0
 
@@ -173,6 +180,8 @@ class AnnotateOptions:
     recursive: bool = True
     model: str = "default"
     runtime: str = "auto"
+    tta: str = NO_TTA
+    """One of `TTAS`."""
     detector: str = "builtin"
     detect_size: int = DETECT_SIZE
     detect_every: int = 1

@@ -111,6 +111,7 @@ def settings(
         "model": options.model,
         "model_files": _digest(bundle.path) if bundle else "",
         "runtime": options.runtime,
+        "tta": options.tta,
         "detector": options.detector,
         "detect_size": options.detect_size,
         "detect_every": options.detect_every,

@@ -217,7 +217,7 @@ def make_annotator(options: AnnotateOptions, predictor: FacePredictor | None) ->
     if predictor is None:
         from kpcli.inference.predictor import Predictor
 
-        predictor = Predictor(ModelBundle.open(options.model), options.runtime)
+        predictor = Predictor(ModelBundle.open(options.model), options.runtime, tta=options.tta)
     return FaceAnnotator(detector, predictor, options)
 
 
