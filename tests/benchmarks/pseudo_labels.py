@@ -93,8 +93,9 @@ def main() -> None:
 
 
 def yaw_of(points: Points) -> float:
-    extent = int(np.ptp(points, axis=0).max() * 4)
-    return head_pose(points, extent, extent)[0]
+    """Degrees, by a camera so far away that it matters neither where nor how large the face is."""
+    frame = int(20 * np.ptp(points, axis=0).max())
+    return head_pose(points - points.mean(axis=0) + frame / 2, frame, frame)[0]
 
 
 class Teacher:
