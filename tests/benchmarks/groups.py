@@ -1,9 +1,11 @@
 """A landmark model's error by group: turn, size, sharpness, light, age, origin, sex; n everywhere.
 
 Usage: python tests/benchmarks/groups.py [FACES.csv] [--split test] [--model default]
-       [--aligned FOLDER ...] [--limit 3000] [--left-out PSEUDO/annotations.json ...] [--json FILE]
+       [--protocol box] [--aligned FOLDER ...] [--limit 3000]
+       [--left-out PSEUDO/annotations.json ...] [--json FILE]
 
-FACES.csv: NME by the scheme's protocol, label boxes, as `kpcli eval` has it, by what the label
+FACES.csv: NME (--protocol ocular, or box where faces are seen from the side: the distance of the
+eyes is then next to nothing), label boxes, as `kpcli eval` has it, by what the label
 and the picture say of the face: yaw (a weak-perspective fit of the mean face to the labelled
 points), side of the label's box, sharpness and brightness of the face in the picture.
 
@@ -39,7 +41,7 @@ from kpcli.images import read_image
 from kpcli.inference.head_pose import head_pose
 from kpcli.inference.predictor import Predictor
 from kpcli.inference.upright import Look, landmarks
-from kpcli.metrics import face_nme, score
+from kpcli.metrics import nme, normalisers, score
 from kpcli.model_bundle import ModelBundle
 from kpcli.schemes import five_points, get_scheme
 from kpcli.types import FaceBox, Pixels, Points
@@ -61,9 +63,8 @@ class Group:
 
 def yaw_of(points: Points) -> float:
     """Degrees, by a camera so far away that it matters neither where nor how large the face is."""
-    extent = float(np.nanmax(np.ptp(points, axis=0)))
-    frame = int(20 * extent)
-    centred = points - points.mean(axis=0) + frame / 2
+    frame = int(20 * np.nanmax(np.nanmax(points, axis=0) - np.nanmin(points, axis=0)))
+    centred = points - np.nanmean(points, axis=0) + frame / 2
     return head_pose(centred, frame, frame)[0]
 
 
@@ -85,7 +86,7 @@ def face_groups(pixels: Pixels, box: FaceBox, points: Points | None) -> Iterator
         yield Group("turn", banded(abs(yaw_of(points)), (0, 15, 30, 45, 60, 181), " degrees"))
 
 
-def labelled(csv: Path, split: str, model: str) -> list[tuple[float, list[Group]]]:
+def labelled(csv: Path, split: str, model: str, protocol: str) -> list[tuple[float, list[Group]]]:
     samples = [with_landmark_box(s) for s in read_dataset(csv, split=split)]
     bundle = ModelBundle.open(model)
     predictor, scheme = Predictor(bundle), get_scheme(samples[0].scheme)
@@ -94,11 +95,10 @@ def labelled(csv: Path, split: str, model: str) -> list[tuple[float, list[Group]
         if s.face is None:
             continue
         pixels = read_image(s.image)
-        look = Look(pixels, s.face)
-        (seen,) = landmarks(predictor, [look])
-        cut = look.transform(predictor.card)
-        error = float(face_nme(cut.to_unit(seen.points)[None], cut.to_unit(s.points)[None],
-                               scheme)[0])  # fmt: skip
+        (seen,) = landmarks(predictor, [Look(pixels, s.face)])
+        truth = s.points[None]
+        lengths = normalisers(truth, [s.face], scheme, protocol)
+        error = float(nme(seen.points[None], truth, lengths)[0])
         named = [Group(k, v) for k, v in s.attributes.items() if v not in ("", "0")]
         groups = [Group("dataset", s.dataset), *face_groups(pixels, s.face, s.points), *named]
         rows.append((error, groups))
@@ -196,6 +196,7 @@ def main() -> None:
     parser.add_argument("csv", type=Path, nargs="?")
     parser.add_argument("--split", default="test")
     parser.add_argument("--model", default="default")
+    parser.add_argument("--protocol", default="ocular", help="box for faces turned to profile")
     parser.add_argument("--aligned", type=Path, action="append", default=[])
     parser.add_argument("--limit", type=int, default=3000)
     parser.add_argument("--left-out", type=Path, action="append", default=[])
@@ -203,8 +204,10 @@ def main() -> None:
     options = parser.parse_args()
     report: dict[str, object] = {"model": options.model}
     if options.csv:
-        rows = labelled(options.csv, options.split, options.model)
-        report[str(options.csv.name)] = table(f"{options.csv}, {options.split}", rows, 8.0)
+        rows = labelled(options.csv, options.split, options.model, options.protocol)
+        report[str(options.csv.name)] = table(
+            f"{options.csv}, {options.split}, {options.protocol}", rows, 8.0
+        )
     left_out = {
         Path(image["file_name"]).stem.rpartition("_")[0]
         for path in options.left_out for image in json.loads(path.read_text())["images"]
