@@ -22,6 +22,9 @@ app = typer.Typer(
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Model = Annotated[str, typer.Option(help="A bundle folder, or an embedded model's name.")]
 Runtime = Annotated[str, typer.Option(help="Library that runs the model; auto: the fastest.")]
+Tta = Annotated[
+    str, typer.Option(help="none, or flip: each face is looked at mirrored too, and averaged.")
+]
 DetectorSpec = Annotated[
     str, typer.Option(help="How faces are found: builtin, haar[:FILE], boxes_file:CSV ...")
 ]
@@ -83,6 +86,7 @@ def folder(
     recursive: Annotated[bool, typer.Option(help="Look into folders inside DIR.")] = _D.recursive,
     model: Model = _D.model,
     runtime: Runtime = _D.runtime,
+    tta: Tta = _D.tta,
     detector: DetectorSpec = _D.detector,
     detect_size: DetectSize = _D.detect_size,
     detect_every: DetectEvery = _D.detect_every,
@@ -119,6 +123,7 @@ def file(
     out: Out = _D.out,
     model: Model = _D.model,
     runtime: Runtime = _D.runtime,
+    tta: Tta = _D.tta,
     detector: DetectorSpec = _D.detector,
     detect_size: DetectSize = _D.detect_size,
     detect_every: DetectEvery = _D.detect_every,

@@ -85,7 +85,7 @@ class FaceFinder:
         if predictor is None:
             from kpcli.inference.predictor import Predictor
 
-            predictor = Predictor(ModelBundle.open(options.model), options.runtime)
+            predictor = Predictor(ModelBundle.open(options.model), options.runtime, tta=options.tta)
         self._predictor = predictor
         self.scheme = predictor.card.landmark_scheme
         self.runtime_line = str(getattr(predictor, "runtime_line", ""))
