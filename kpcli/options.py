@@ -133,6 +133,10 @@ class EvalOptions:
     csv: Path
     split: str = "test"
     model: str = "default"
+    against: tuple[str, ...] = ()
+    """Further models, compared with the first face by face."""
+    by: tuple[str, ...] = ()
+    """Names of groups to tell apart; see `kpcli.workflows.evaluate.groups.chosen_groups`."""
     protocol: str | None = None
     """``ocular``, ``pupil`` or ``box``; None: the scheme's own."""
     cut: float | None = None

@@ -17,8 +17,12 @@ def command(
     csv: Annotated[Path, typer.Argument(help="A CSV that `kpcli prepare` wrote.")],
     split: Annotated[str, typer.Option(help="The rows to score.")] = _D.split,
     model: Annotated[
-        str, typer.Option(help="A model bundle's folder, or an embedded model's name.")
-    ] = _D.model,
+        list[str],
+        typer.Option(
+            help="A model bundle's folder, or an embedded model's name; given several times, the "
+            "others are compared with the first, face by face."
+        ),
+    ] = [_D.model],  # noqa: B006
     protocol: Annotated[
         str | None,
         typer.Option(help="Normaliser: ocular, pupil or box.", show_default="the scheme's"),
@@ -45,6 +49,12 @@ def command(
     tta: Annotated[
         str, typer.Option(help="none, or flip: each face is looked at mirrored too, and averaged.")
     ] = _D.tta,
+    by: Annotated[
+        list[str],
+        typer.Option(
+            help="Tell groups apart: dataset, subset, group, size, yaw or an attribute of the CSV."
+        ),
+    ] = [],  # noqa: B006
     bootstrap: Annotated[
         int, typer.Option(min=0, help="Resamples of the interval; 0: none.")
     ] = _D.bootstrap,
@@ -56,7 +66,8 @@ def command(
     if cut is not None and not cut > 0:
         raise UsageError("--cut", expected="a percentage above 0", actual=f"{cut:g}")
     options = EvalOptions(
-        csv=csv, split=split, model=model, protocol=protocol, cut=cut, boxes=boxes,
+        csv=csv, split=split, model=model[0], against=tuple(model[1:]), by=tuple(by),
+        protocol=protocol, cut=cut, boxes=boxes,
         detect_size=detect_size, out=out, root=root, runtime=runtime, tta=tta,
         bootstrap=bootstrap,
         seed=seed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from kpcli.metrics import Floats, Protocol
 from kpcli.options import EvalOptions
 from kpcli.schemes import LandmarkScheme
 from kpcli.workflows.evaluate.faces import ScoredFace, Unreadable
+
+if TYPE_CHECKING:
+    from kpcli.workflows.evaluate.comparison import Comparison
 
 LABELS = "labels"
 
@@ -32,6 +36,8 @@ class Evaluation:
     errors: Floats
     region_errors: dict[str, Floats]
     unreadable: Sequence[Unreadable]
+    comparisons: Sequence[Comparison] = ()
+    """Of each model that this one was scored against."""
 
     @property
     def unscored(self) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 
 from kpcli.catalogue import Detector
 from kpcli.dataset_csv import BOXES, read_dataset
+from kpcli.detectors.boxes_file import BoxesFile
 from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.inference.predictor import Predictor
 from kpcli.inference.upright import FacePredictor
@@ -20,7 +21,9 @@ from kpcli.model_bundle import LANDMARKS, ModelBundle, ModelCard
 from kpcli.options import EvalOptions
 from kpcli.schemes import LandmarkScheme, can_convert, get_scheme
 from kpcli.types import Sample
+from kpcli.workflows.evaluate.comparison import FILE, compare, write_comparisons
 from kpcli.workflows.evaluate.faces import ScoredFace, Unreadable, predict_faces
+from kpcli.workflows.evaluate.groups import check_names
 from kpcli.workflows.evaluate.report import write_report
 from kpcli.workflows.evaluate.result import LABELS, Evaluation
 
@@ -46,6 +49,7 @@ def evaluate(
         If the bundle cannot be used.
     """
     samples = read_split(options)
+    check_names(samples, options.by)
     scheme = get_scheme(samples[0].scheme)
     protocol = protocol_for(scheme, options.protocol)
     if options.cut is not None:
@@ -61,10 +65,22 @@ def evaluate(
         say(predictor.runtime_line)
     else:
         check_schemes(predictor.card, scheme, options)
+    if isinstance(detector, BoxesFile):
+        detector.check({sample.image for sample in samples})
     check_writable(folder(options))
     evaluation = measure(samples, scheme, protocol, predictor, detector, options)
     write_report(evaluation, folder(options), say)
-    return evaluation
+    others = []
+    for number, name in enumerate(options.against, start=2):
+        place = folder(options) / f"model_{number}"
+        other = replace(options, model=name, against=(), out=place)
+        others.append(evaluate(other, detector=detector, say=say))
+    comparisons = [compare(evaluation, other) for other in others]
+    if comparisons:
+        write_comparisons(folder(options) / FILE, comparisons)
+    for comparison in comparisons:
+        say(comparison.line())
+    return replace(evaluation, comparisons=comparisons)
 
 
 def folder(options: EvalOptions) -> Path:
@@ -159,4 +175,5 @@ def measure(
 def _box_source(face_box: str, boxes: str) -> str:
     if boxes != LABELS:
         return f"detector {boxes}"
-    return "labels: box around the points" if face_box == "landmarks" else "labels: the CSV's box"
+    kinds = {"landmarks": "box around the points", "image": "the whole picture"}
+    return "labels: " + kinds.get(face_box, "the CSV's box")

@@ -107,7 +107,7 @@ OTHERS = {
     "loss": "mse", "schedule": "step", "warmup_epochs": 0.5, "ema": 0.5, "clip_norm": 1.0,
     "patience": 3, "val": 0.3, "seed": 8, "crop_scale": 1.7, "face_box": "dataset",
     "weights": "imagenet", "init": "default", "precision": "float32",
-    "augment": AugmentOptions(strength=0.5), "negative_share": 0.5,
+    "augment": AugmentOptions(strength=0.5), "negative_share": 0.5, "soft_weight": 0.77,
     "detection": replace(TrainOptions(Path(), Path()).detection, crop_size=64),
 }  # fmt: skip
 
