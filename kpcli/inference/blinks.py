@@ -98,7 +98,7 @@ class Eyes:
     def _end_blink(self, seconds: float) -> list[Spell]:
         blink, deep = self._blink, self._deep
         self._blink, self._deep = [], False
-        return [_spell(BLINK, blink, seconds)] if deep else []
+        return [_spell(BLINK, blink, seconds)] if deep and seconds > blink[0].seconds else []
 
     def _look_for_closure(self, here: Moment) -> list[Spell]:
         if not self._shut:  # else closed eyes would come to count as open
