@@ -115,7 +115,8 @@ def measure(face: Face, scheme: LandmarkScheme, pixels: Pixels | None = None) ->
     look = (math.nan, math.nan) if pixels is None else appearance(pixels, face.box)
     doubtful = float(np.mean(face.point_confidences < DOUBT))
     size = math.sqrt(face.box.area)
-    return Measures(*shape, _eye_distance(face.points, scheme), size, *look, doubtful)
+    distance = _eye_distance(face.points, scheme)
+    return Measures._make(map(float, (*shape, distance, size, *look, doubtful)))
 
 
 def _eye_distance(points: Points, scheme: LandmarkScheme) -> float:
