@@ -46,6 +46,20 @@ PERSONS = (
 """Columns of persons.csv; times in seconds."""
 
 
+EVENTS = (
+    "file",
+    "face_id",
+    "event",
+    "start",
+    "end",
+    "duration",
+    "first_frame",
+    "last_frame",
+    "value",
+)
+"""Columns of events.csv; times in seconds, ``value`` as `Event` has it."""
+
+
 @dataclass(slots=True)
 class Median:
     """The median of a stream of numbers; NaN is passed over."""
@@ -174,6 +188,11 @@ def verdict(without: float, doubtful: float, *, found: bool) -> str:
     if without > WITHOUT:
         return GAPS
     return DOUBTFUL if doubtful > UNSURE else GOOD
+
+
+def event_row(event: Event) -> Row:
+    """The event's row of events.csv."""
+    return {name: getattr(event, name) for name in EVENTS}
 
 
 def printed_row(row: Row) -> list[str]:
