@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from kpcli.inference.blinks import Eyes, Moment, Spell
-from kpcli.inference.measures import Measures
-from kpcli.types import HeadPose
+from kpcli.types import HeadPose, Measures
 
 MOUTH, TURNED, FOUND, LOST = "mouth_open", "head_turned", "face_found", "face_lost"
 

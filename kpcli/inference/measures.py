@@ -17,7 +17,6 @@ brightfield microscopy", ICPR 2000 (variance of the Laplacian).
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 
 from kpcli.inference.head_pose import MEAN_FACE, rotation_of
 from kpcli.schemes import IBUG51, IBUG68, WFLW98, WFLW98_TO_IBUG68, LandmarkScheme, five_points
-from kpcli.types import Face, FaceBox, HeadPose, Pixels, Points
+from kpcli.types import Face, FaceBox, HeadPose, Measures, Pixels, Points
 
 HONEST_YAW = 30.0
 """Degrees to either side up to which a turn is taken out of the measures of shape.
@@ -61,38 +60,6 @@ _EYES = (slice(19, 25), slice(25, 31))
 _OUTER, _MOUTH, _GAPS = (19, 28), (31, 37), ((44, 50), (45, 49), (46, 48))
 _LIPS = (43, 47)
 _FLIP = np.array(IBUG51.flip_order)
-
-
-class Measures(NamedTuple):
-    """Numbers of one face in one frame; NaN where one cannot be told.
-
-    ``ear_*``: height of the eye over its width; open eyes have 0.25 to 0.4, closed ones below
-    0.15. ``mouth_open``: gap between the lips over the width of the mouth's inside, 0 closed.
-    ``mouth_width``, ``brow_*`` (brow above the eye's middle) and ``asymmetry`` (mean distance
-    between points and the mirrored points of the other side) are in inter-ocular distances.
-    ``eye_distance`` (between the eyes' middles) and ``face_size`` (side of a square of the box's
-    area) are in pixels. ``sharpness`` is a variance of gray levels, ``brightness`` a mean, 0 to
-    255. ``doubtful`` is the share of points of a confidence below `DOUBT`.
-    """
-
-    ear_left: float
-    ear_right: float
-    mouth_open: float
-    mouth_width: float
-    brow_left: float
-    brow_right: float
-    asymmetry: float
-    eye_distance: float
-    face_size: float
-    sharpness: float
-    brightness: float
-    doubtful: float
-
-    @property
-    def ear(self) -> float:
-        """Of both eyes; of one where the other has none."""
-        values = [v for v in (self.ear_left, self.ear_right) if math.isfinite(v)]
-        return sum(values) / len(values) if values else math.nan
 
 
 _Shape = tuple[float, float, float, float, float, float, float]

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kpcli.inference.blinks import BLINK, CLOSED
 from kpcli.inference.events import LOST, MOUTH, TURNED, Event
-from kpcli.inference.measures import DOUBT, Measures
-from kpcli.types import Face, FrameFaces
+from kpcli.inference.measures import DOUBT
+from kpcli.types import Face, FrameFaces, Measures
 
 HELD = 512
 DOUBTFUL_POINTS = 0.25
@@ -98,8 +98,8 @@ class FileSummary:
         self._events: Counter[str] = Counter()
         self._gap, self._longest = math.nan, 0.0
 
-    def add(self, frame: FrameFaces, measures: Sequence[Measures | None] = ()) -> None:
-        """One frame more; ``measures`` are those of its faces, in their order."""
+    def add(self, frame: FrameFaces) -> None:
+        """One frame more."""
         self._frames += 1
         self._without += not frame.faces
         if math.isfinite(self._gap):
@@ -108,10 +108,10 @@ class FileSummary:
             self._gap = math.nan
         elif not math.isfinite(self._gap):
             self._gap = frame.seconds
-        for face, measured in zip(frame.faces, measures or [None] * len(frame.faces), strict=True):
-            self._add_face(frame, face, measured)
+        for face in frame.faces:
+            self._add_face(frame, face)
 
-    def _add_face(self, frame: FrameFaces, face: Face, measured: Measures | None) -> None:
+    def _add_face(self, frame: FrameFaces, face: Face) -> None:
         doubtful = is_doubtful(face)
         self._faces += 1
         self._doubtful += doubtful
@@ -120,7 +120,7 @@ class FileSummary:
         person = self._persons.get(face.track)
         if person is None:
             person = self._persons[face.track] = _Person(frame.seconds, frame.index)
-        person.add(frame, face, measured, doubtful=doubtful)
+        person.add(frame, face, doubtful=doubtful)
 
     def add_event(self, event: Event) -> None:
         """Count an event of the file's."""
@@ -157,14 +157,12 @@ class _Person:
         self._confidence = Median()
         self._measures = tuple(Median() for _ in Measures._fields)
 
-    def add(
-        self, frame: FrameFaces, face: Face, measured: Measures | None, *, doubtful: bool
-    ) -> None:
+    def add(self, frame: FrameFaces, face: Face, *, doubtful: bool) -> None:
         self._last = (frame.seconds, frame.index)
         self._frames += 1
         self._doubtful += doubtful
         self._confidence.add(face.confidence)
-        for median, value in zip(self._measures, measured or (), strict=False):
+        for median, value in zip(self._measures, face.measures or (), strict=False):
             median.add(value)
 
     def values(self) -> tuple[int | float, ...]:

@@ -19,9 +19,9 @@ import numpy as np
 from kpcli.formats import ibug
 from kpcli.inference import measures
 from kpcli.inference.head_pose import head_pose
-from kpcli.inference.measures import Measures, measure
+from kpcli.inference.measures import measure
 from kpcli.schemes import IBUG68
-from kpcli.types import Face, FaceBox, HeadPose, Sample
+from kpcli.types import Face, FaceBox, HeadPose, Measures, Sample
 
 YAWS = (0, 5, 10, 15, 20, 25, 30, 40)
 PITCHES = (-20, -15, -10, -5, 0, 5, 10, 15, 20)

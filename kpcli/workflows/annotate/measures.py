@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from kpcli.files import staged_path
 from kpcli.inference.events import Event, EventFinder, Seen
-from kpcli.inference.measures import Measures
 from kpcli.inference.summaries import EVENTS, PERSONS, SUMMARY, FileSummary, event_row, printed_row
+from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces
 
-OUTPUTS = ("events.csv", "summary.csv", "persons.csv")
+OUTPUT = "events.csv"
+MORE = ("summary.csv", "persons.csv")
+PACKAGE = ""
 
 
 class MeasureTables:
@@ -31,18 +32,15 @@ class MeasureTables:
         self._finder: EventFinder | None = None
         self._rows = FileSummary("")
 
-    def write(self, frame: FrameFaces, measures: Sequence[Measures]) -> None:
-        """Add one frame; ``measures`` are those of its faces, in their order."""
+    def write(self, frame: FrameFaces) -> None:
+        """Add one frame, whose faces are measured."""
         if self._finder is None or frame.file != self._file:
             self._end_file()
             self._file = frame.file
             self._finder, self._rows = EventFinder(frame.file), FileSummary(frame.file)
-        self._rows.add(frame, measures)
+        self._rows.add(frame)
         if frame.moving:  # a picture has no before and after
-            seen = [
-                Seen(face.track, m, face.pose)
-                for face, m in zip(frame.faces, measures, strict=True)
-            ]
+            seen = [Seen(f.track, f.measures, f.pose) for f in frame.faces if f.measures]
             self._take(self._finder.add(frame.index, frame.seconds, seen))
 
     def _take(self, events: Sequence[Event]) -> None:
@@ -63,23 +61,17 @@ class MeasureTables:
 
 
 @contextmanager
-def measure_tables(out: Path, staging: Path) -> Iterator[MeasureTables]:
-    """The three tables in ``out``; they appear when the block ends well.
-
-    Raises
-    ------
-    InputError
-        If one cannot be written.
-    """
+def create(
+    out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()
+) -> Iterator[MeasureTables]:
+    """Writes the three tables; see `kpcli.catalogue.WriterModule`."""
     with ExitStack() as stack:
-        paths = [stack.enter_context(staged_path(out / name, staging)) for name in OUTPUTS]
-        with ExitStack() as opened:
-            files = [
-                opened.enter_context(
-                    path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
-                )
-                for path in paths
-            ]
-            tables = MeasureTables(*files)
-            yield tables
-            tables.close()
+        files = [
+            stack.enter_context(
+                (out / name).open("w", newline="", encoding="utf-8", errors="backslashreplace")
+            )
+            for name in (OUTPUT, *MORE)
+        ]
+        tables = MeasureTables(*files)
+        yield tables
+        tables.close()

@@ -7,8 +7,7 @@ import pytest
 
 from kpcli.inference.blinks import Moment, filled
 from kpcli.inference.events import Event, EventFinder, Seen
-from kpcli.inference.measures import Measures
-from kpcli.types import HeadPose
+from kpcli.types import HeadPose, Measures
 
 FPS = 25
 

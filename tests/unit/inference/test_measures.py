@@ -10,16 +10,9 @@ import numpy as np
 import pytest
 
 from kpcli.inference.head_pose import MEAN_FACE, RIGID, rotation_of
-from kpcli.inference.measures import (
-    HONEST_PITCH,
-    HONEST_YAW,
-    SYMMETRIC_YAW,
-    Measures,
-    appearance,
-    measure,
-)
+from kpcli.inference.measures import HONEST_PITCH, HONEST_YAW, SYMMETRIC_YAW, appearance, measure
 from kpcli.schemes import IBUG51, IBUG68, WFLW98, WFLW98_TO_IBUG68, LandmarkScheme, get_scheme
-from kpcli.types import Face, FaceBox, HeadPose
+from kpcli.types import Face, FaceBox, HeadPose, Measures
 
 
 def drawn(

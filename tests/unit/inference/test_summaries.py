@@ -1,13 +1,13 @@
 import math
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from kpcli.inference.events import Event
-from kpcli.inference.measures import Measures
 from kpcli.inference.summaries import HELD, PERSONS, SUMMARY, FileSummary, Median, printed_row
-from kpcli.types import Face, FaceBox, FrameFaces
+from kpcli.types import Face, FaceBox, FrameFaces, Measures
 
 
 def face(track: int = 0, confidence: float = 0.9, point: float = 0.9, side: float = 50) -> Face:
@@ -66,8 +66,10 @@ def test_a_gap_at_the_end_counts() -> None:
 def test_persons() -> None:
     summary = FileSummary("v.mp4")
     for i in range(1, 11):
-        there = [face(3, confidence=0.8)] + ([face(1, point=0.2)] if i in (4, 6, 7) else [])
-        summary.add(frame(i, *there), [measures(i / 10), *[measures(math.nan)] * (len(there) - 1)])
+        there = [replace(face(3, confidence=0.8), measures=measures(i / 10))]
+        if i in (4, 6, 7):
+            there.append(replace(face(1, point=0.2), measures=measures(math.nan)))
+        summary.add(frame(i, *there))
     for name, who in (
         ("blink", 3),
         ("blink", 3),

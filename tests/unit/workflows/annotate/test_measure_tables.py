@@ -2,32 +2,33 @@ import csv
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from kpcli.inference.measures import Measures
-from kpcli.types import Face, FaceBox, FrameFaces, HeadPose
-from kpcli.workflows.annotate.measures import OUTPUTS, measure_tables
+from kpcli.schemes import get_scheme
+from kpcli.types import Face, FaceBox, FrameFaces, HeadPose, Measures
+from kpcli.workflows.annotate.measures import MORE, OUTPUT, create
+
+SCHEME = get_scheme("points2")
+OUTPUTS = (OUTPUT, *MORE)
 
 
-def frame(file: str, index: int, found: bool = True, moving: bool = True) -> FrameFaces:
+def frame(
+    file: str, index: int, ear: float = 0.3, found: bool = True, moving: bool = True
+) -> FrameFaces:
     points, scores = np.zeros((2, 2), np.float32), np.ones(2, np.float32)
-    face = Face(FaceBox(0, 0, 40, 40), points, scores, 0.9, 0, HeadPose(0, 0, 0))
+    measures = Measures(ear, ear, 0, 0.5, 0.2, 0.2, 0, 80, 40, 1, 1, 0)
+    box, pose = FaceBox(0, 0, 40, 40), HeadPose(0, 0, 0)
+    face = Face(box, points, scores, 0.9, 0, pose, measures=measures)
     return FrameFaces(file, index, (index - 1) / 25, 90, 90, (face,) if found else (), moving)
-
-
-def measures(ear: float) -> Measures:
-    return Measures(ear, ear, 0, 0.5, 0.2, 0.2, 0, 80, 40, 1, 1, 0)
 
 
 def write(out: Path) -> None:
     ears = [0.3] * 20 + [0.1] * 3 + [0.3] * 20
-    with measure_tables(out, out / "staging") as tables:
-        tables.write(frame("a.jpg", 1, moving=False), [measures(0.3)])
+    with create(out, SCHEME) as tables:
+        tables.write(frame("a.jpg", 1, moving=False))
         for i, ear in enumerate(ears, 1):
-            tables.write(frame("ü, v.mp4", i), [measures(ear)])
+            tables.write(frame("ü, v.mp4", i, ear))
         for i in range(1, 170):
-            found = i <= 40 or i > 137
-            tables.write(frame("w.mp4", i, found), [measures(0.3)] * found)
+            tables.write(frame("w.mp4", i, found=i <= 40 or i > 137))
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -35,15 +36,9 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    (tmp_path / "staging").mkdir()
-    return tmp_path
-
-
-def test_the_three_tables(out: Path) -> None:
-    write(out)
-    events, summary, persons = (read(out / name) for name in OUTPUTS)
+def test_the_three_tables(tmp_path: Path) -> None:
+    write(tmp_path)
+    events, summary, persons = (read(tmp_path / name) for name in OUTPUTS)
     assert [(e["file"], e["event"], e["first_frame"], e["last_frame"]) for e in events] == [
         ("ü, v.mp4", "face_found", "1", "1"),
         ("ü, v.mp4", "blink", "21", "23"),
@@ -62,19 +57,7 @@ def test_the_three_tables(out: Path) -> None:
     assert persons[0]["median_ear_left"] == "0.3000"
 
 
-def stop_midway(out: Path) -> None:
-    with measure_tables(out, out / "staging") as tables:
-        tables.write(frame("a.jpg", 1), [measures(0.3)])
-        raise RuntimeError("stop")
-
-
-def test_nothing_appears_of_a_run_that_fails(out: Path) -> None:
-    with pytest.raises(RuntimeError, match="stop"):
-        stop_midway(out)
-    assert [p.name for p in out.rglob("*")] == ["staging"]
-
-
-def test_no_frame_at_all(out: Path) -> None:
-    with measure_tables(out, out / "staging"):
+def test_no_frame_at_all(tmp_path: Path) -> None:
+    with create(tmp_path, SCHEME):
         pass
-    assert [len(read(out / name)) for name in OUTPUTS] == [0, 0, 0]
+    assert [len(read(tmp_path / name)) for name in OUTPUTS] == [0, 0, 0]
