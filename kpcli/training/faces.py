@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,19 @@ def cut_region(sample: Sample, crop: CropFormat, pixels: Pixels) -> Region:
     return Region(transform.to_crop(pixels), points, box, sample.visible)
 
 
+def labelled_picture(path: Path, origin: str) -> Pixels:
+    """`read_image`, with the way out where the pictures were moved after `kpcli prepare`."""
+    try:
+        return read_image(path)
+    except InputError as e:
+        raise InputError(
+            f"{origin}: {e.what}",
+            actual=e.actual,
+            next_step="restore the picture, say with --root where the pictures are now, or run "
+            "`kpcli prepare` again",
+        ) from e
+
+
 class FaceStore:
     """Regions of many faces, decoded once and kept up to a bound of memory.
 
@@ -89,15 +103,7 @@ class FaceStore:
 
     def _load(self, index: int) -> Region:
         sample = self.samples[index]
-        try:
-            return cut_region(sample, self.crop, read_image(sample.image))
-        except InputError as e:
-            raise InputError(
-                f"{sample.origin}: {e.what}",
-                actual=e.actual,
-                next_step="restore the picture, say with --root where the pictures are now, or run "
-                "`kpcli prepare` again",
-            ) from e
+        return cut_region(sample, self.crop, labelled_picture(sample.image, sample.origin))
 
     def release(self) -> None:
         """Let go of the faces in memory; they are decoded again if asked for."""

@@ -8,6 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 from kpcli.catalogue import DETECTORS
+from kpcli.detectors import create_detector
+from kpcli.detectors.boxes_file import BoxesFile
 from kpcli.errors import UsageError
 from kpcli.inference.suitability import check_detector
 from kpcli.inference.upright import FacePredictor
@@ -45,6 +47,7 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
     bundle = None if predictor else ModelBundle.open(options.model)
     card = predictor.card if predictor else ModelBundle.open(options.model).card
     check_detector(card, options.detector)
+    _check_boxes(plan, options)
     ledger = Ledger(options.out, outputs())
     now = settings(options, plan, card, bundle)
     ledger.open(now, resume=options.resume, overwrite=options.overwrite)
@@ -68,6 +71,14 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
         return report
     finally:
         ledger.close()
+
+
+def _check_boxes(plan: Plan, options: AnnotateOptions) -> None:
+    """Refuse a CSV of boxes that names none of the files; of a shard's few it may name none."""
+    if options.shard == (1, 1) and options.detector.partition(":")[0] == "boxes_file":
+        detector = create_detector(options.detector)
+        if isinstance(detector, BoxesFile):
+            detector.check(plan.root / file for file in plan.files)
 
 
 def _check_names(options: AnnotateOptions) -> None:
