@@ -360,9 +360,9 @@ def test_workers_that_cannot_even_begin_are_not_started_for_ever(
 def test_a_worker_s_error_about_the_whole_run_is_raised(tmp_path: Path) -> None:
     for i in range(40):
         write_picture(tmp_path / "in" / f"{i}.png")
-    with pytest.raises(InputError, match="no such CSV of boxes"):
+    with pytest.raises(ModelError, match="not a model bundle"):
         annotate(
-            options(tmp_path / "in", tmp_path / "out", workers=2, detector="boxes_file:none.csv"),
+            options(tmp_path / "in", tmp_path / "out", workers=2, detector="builtin:none"),
             FakePredictor(),
         )
 
