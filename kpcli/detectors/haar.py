@@ -12,6 +12,8 @@ from kpcli.errors import InputError, ModelError
 from kpcli.options import DETECT_SIZE
 from kpcli.types import FaceBox, Frame, Pixels
 
+GIVEN = False
+
 FRONTAL = "haarcascade_frontalface_default.xml"
 
 # The cascade's square and the landmark box are two ideas of a face. Median over the training

@@ -20,6 +20,8 @@ from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.options import DETECT_SIZE
 from kpcli.types import FaceBox, Frame, Pixels
 
+GIVEN = False
+
 SIDE = 300
 """Pictures are squeezed to this square, for which such models are trained."""
 LEAST_SCORE = 0.5

@@ -15,6 +15,8 @@ from kpcli.letterbox import Letterbox
 from kpcli.options import DETECT_SIZE
 from kpcli.types import FaceBox, Frame, Pixels
 
+GIVEN = False
+
 MULTIPLE = 32
 LEAST_SCORE = 0.5
 NMS_IOU = 0.45

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kpcli.boxes import suppress
-from kpcli.catalogue import Detector, load
+from kpcli.catalogue import DETECTORS, Detector
 from kpcli.detectors import create_detector
 from kpcli.images import read_image
 from kpcli.inference.appearance import thumbnail
@@ -85,14 +85,14 @@ class FaceFinder:
         if predictor is None:
             from kpcli.inference.predictor import Predictor
 
-            predictor = Predictor(ModelBundle.open(options.model), options.runtime)
+            predictor = Predictor(ModelBundle.open(options.model), options.runtime, tta=options.tta)
         self._predictor = predictor
         self.scheme = predictor.card.landmark_scheme
         self.runtime_line = str(getattr(predictor, "runtime_line", ""))
         self._pose = options.pose and self.scheme.name == IBUG68.name
         self._smooth = options.smooth != NO_SMOOTHING
         # Boxes that are given are not to be improved upon, unless they are few.
-        self._given = getattr(load("detector", options.detector.partition(":")[0]), "GIVEN", False)
+        self._given = DETECTORS.load(options.detector.partition(":")[0]).GIVEN
         self._following = options.detect_every > 1 or not self._given
         self._begin(None)
 

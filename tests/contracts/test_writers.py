@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kpcli.catalogue import WRITERS, WriterModule, load
+from kpcli.catalogue import WRITERS, WriterModule
 from kpcli.schemes import IBUG68, LandmarkScheme, get_scheme
 from kpcli.types import Face, FaceBox, FrameFaces
 
@@ -41,7 +41,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(params=list(WRITERS))
 def module(request: pytest.FixtureRequest) -> WriterModule:
-    return load("writer", request.param)
+    return WRITERS.load(request.param)
 
 
 @pytest.mark.parametrize("scheme", [IBUG68, get_scheme("points7")], ids=lambda s: s.name)

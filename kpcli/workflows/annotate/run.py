@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from kpcli.catalogue import load
+from kpcli.catalogue import DETECTORS
 from kpcli.errors import UsageError
 from kpcli.inference.upright import FacePredictor
 from kpcli.model_bundle import ModelBundle
@@ -70,7 +70,7 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
 
 def _check_names(options: AnnotateOptions) -> None:
     """A wrong name fails before all else."""
-    load("detector", options.detector.partition(":")[0])
+    DETECTORS.load(options.detector.partition(":")[0])
     check_formats(options.formats)
     check_engine(options.engine)
     if options.smooth not in SMOOTHINGS:

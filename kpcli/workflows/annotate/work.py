@@ -29,6 +29,8 @@ from kpcli.workflows.annotate.ledger import (
     FileResult,
 )
 from kpcli.workflows.annotate.overlays import Overlays
+from kpcli.writers.frame_pictures import OUTPUT as IMAGES
+from kpcli.writers.frame_pictures import FramePictures
 from kpcli.writers.landmark_csv import RowWriter, optional
 
 Beat = Callable[[str], None]
@@ -70,6 +72,7 @@ class _Note:
     result: FileResult
     problem: str = ""
     no_overlay: str = ""
+    no_picture: str = ""
     reading: float = 0.0
     tracks: set[int] = field(default_factory=set)
 
@@ -77,7 +80,7 @@ class _Note:
         """The outcome, once all frames are through."""
         r = self.result
         r.faces = len(self.tracks)
-        r.reason = "; ".join(p for p in (self.problem, self.no_overlay) if p)
+        r.reason = "; ".join(p for p in (self.problem, self.no_picture, self.no_overlay) if p)
         r.seconds = round(self.reading + other_seconds, 3)
         if r.reason:
             r.status = PARTIAL if r.frames else FAILED
@@ -163,6 +166,9 @@ class _Recorder:
         if job.options.overlays:
             folder = job.options.out / OVERLAYS
             self._overlays = Overlays(folder, job.root, job.staging, scheme, job.options)
+        self._pictures: FramePictures | None = None
+        if job.options.frames_out:
+            self._pictures = FramePictures(job.options.out / IMAGES, job.staging)
 
     def record(self, frame: Frame, faces: tuple[Face, ...]) -> None:
         """Add one frame's rows, and draw it."""
@@ -179,7 +185,12 @@ class _Recorder:
         result.end = self._file.tell()
         result.frames += 1
         note.tracks.update(face.track for face in faces)
-        if self._overlays is not None and not note.no_overlay:
+        if self._pictures is not None and not note.no_picture:
+            try:
+                self._pictures.add(result.file, frame)
+            except InputError as e:
+                note.no_picture = f"no picture of a frame: {_one_line(e)}"
+        if self._overlays is not None and not note.no_overlay:  # which draws on the pixels
             with self._noting(note, self._overlays):
                 self._overlays.add(result.file, frame, faces)
 
