@@ -118,7 +118,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One decoded picture or video frame, upright, (H, W, 3) uint8 RGB.
+    """One decoded picture or video frame, upright, of square pixels, (H, W, 3) uint8 RGB.
 
     ``index`` counts from 1; ``moving`` says that the source has several frames in time.
     """
