@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 from kpcli.errors import ModelError, UsageError
 
@@ -97,6 +97,14 @@ class Detector(Protocol):
 
     def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
         """Faces of each frame, best first."""
+
+
+@runtime_checkable
+class GlancingDetector(Detector, Protocol):
+    """One that can also look cheaply, for a video's frames between the full looks."""
+
+    def glance(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
+        """Faces of each frame, best first; small ones may be missing."""
 
 
 class DetectorModule(Protocol):

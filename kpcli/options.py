@@ -183,8 +183,9 @@ class FaceOptions:
     """One of `TTAS`."""
     detector: str = "builtin"
     detect_size: int = DETECT_SIZE
-    detect_every: int = 1
-    """In videos the detector looks at every such frame, and landmarks lead on between."""
+    detect_every: int = 0
+    """In videos the detector looks at every such frame, and landmarks lead on between; 0: where
+    something changes, see `kpcli.inference.propagation`."""
     max_faces: int = 0
     """Of a frame, the best so many faces; 0: all."""
     min_confidence: float = 0.35

@@ -21,6 +21,8 @@ from kpcli.options import DETECT_SIZE
 from kpcli.runtimes import AUTO, open_runtime
 from kpcli.types import FaceBox, Frame, Pixels
 
+GIVEN = False
+
 BUNDLE = "face_detector"
 LEAST_SCORE = 0.3
 """Scores are calibrated: of boxes with this score, about a third are faces. The landmark model sees
