@@ -8,6 +8,10 @@ from pathlib import Path
 FREE = {"free": True}
 """Metadata of a field on which no row depends: a run may go on with another value."""
 
+AUTO = "auto"
+DEVICES = (AUTO, "cpu", "cuda", "coreml", "directml", "openvino")
+"""What runs the networks; auto: a CUDA GPU if ONNX Runtime has one, else the processor."""
+
 DETECT_SIZE = 640
 """Long side in pixels at which faces are looked for."""
 
@@ -178,7 +182,9 @@ class FaceOptions:
 
     model: str = "default"
     """A bundle's folder, or the name of an embedded one."""
-    runtime: str = "auto"
+    runtime: str = AUTO
+    device: str = AUTO
+    """One of `DEVICES`: for the detector and the landmark model."""
     tta: str = NO_TTA
     """One of `TTAS`."""
     detector: str = "builtin"

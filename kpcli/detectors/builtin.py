@@ -17,8 +17,8 @@ from kpcli.cells import cell_grid, decode
 from kpcli.errors import ModelError
 from kpcli.letterbox import Letterbox, tiles
 from kpcli.model_bundle import DETECTION, ModelBundle, ModelCard
-from kpcli.options import DETECT_SIZE
-from kpcli.runtimes import AUTO, open_runtime
+from kpcli.options import AUTO, DETECT_SIZE
+from kpcli.runtimes import open_runtime
 from kpcli.types import FaceBox, Frame, Pixels
 
 GIVEN = False
@@ -293,6 +293,7 @@ def open_detector(
     *,
     runtime: str = AUTO,
     threads: int = 0,
+    device: str = AUTO,
 ) -> FaceDetector:
     """The detector of a bundle folder or an embedded one's name.
 
@@ -308,9 +309,10 @@ def open_detector(
             expected=f"a bundle whose card says task: {DETECTION}, with strides",
             actual=f"task: {bundle.card.task}",
         )
-    return FaceDetector(bundle.card, open_runtime(bundle, runtime, threads), size, least_score)
+    opened = open_runtime(bundle, runtime, threads, device)
+    return FaceDetector(bundle.card, opened, size, least_score)
 
 
-def create(argument: str | None, size: int = DETECT_SIZE) -> FaceDetector:
+def create(argument: str | None, size: int = DETECT_SIZE, device: str = AUTO) -> FaceDetector:
     """The embedded detector, or the one in the bundle folder ``argument``."""
-    return open_detector(argument or BUNDLE, size)
+    return open_detector(argument or BUNDLE, size, device=device)

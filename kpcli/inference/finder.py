@@ -81,11 +81,18 @@ class FaceFinder:
         if isinstance(detector, str):
             choices["detector"], detector = detector, None
         self.options = options = replace(options, **choices)
-        self._detector = detector or create_detector(options.detector, options.detect_size)
+        self._detector = detector or create_detector(
+            options.detector, options.detect_size, options.device
+        )
         if predictor is None:
             from kpcli.inference.predictor import Predictor
 
-            predictor = Predictor(ModelBundle.open(options.model), options.runtime, tta=options.tta)
+            predictor = Predictor(
+                ModelBundle.open(options.model),
+                options.runtime,
+                tta=options.tta,
+                device=options.device,
+            )
         self._predictor = predictor
         self.scheme = predictor.card.landmark_scheme
         self.runtime_line = str(getattr(predictor, "runtime_line", ""))
