@@ -53,7 +53,7 @@ def test_onnx_needs_no_tensorflow(tmp_path: Path) -> None:
     )  # fmt: skip
     line, shape, heavy = done.stdout.splitlines()
     assert line.startswith("ONNX Runtime ")
-    assert line.endswith("on CPU")
+    assert line.endswith("on CPU, float32")
     assert shape == "(2, 5, 2)"
     assert heavy == "heavy:"
 
