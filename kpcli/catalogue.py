@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 from kpcli.errors import ModelError, UsageError
 
@@ -99,14 +99,25 @@ class Detector(Protocol):
         """Faces of each frame, best first."""
 
 
+@runtime_checkable
+class GlancingDetector(Detector, Protocol):
+    """One that can also look cheaply, for a video's frames between the full looks."""
+
+    def glance(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
+        """Faces of each frame, best first; small ones may be missing."""
+
+
 class DetectorModule(Protocol):
     """What a module of `DETECTORS` offers."""
 
     GIVEN: bool
     """The boxes are given, not found: in videos, every frame has its own."""
 
-    def create(self, argument: str | None, size: int) -> Detector:
-        """The detector of ``name:argument``, which looks at this long side in pixels."""
+    def create(self, argument: str | None, size: int, device: str) -> Detector:
+        """The detector of ``name:argument``, which looks at this long side in pixels.
+
+        ``device`` is one of `kpcli.options.DEVICES`, where a network of ours finds the faces.
+        """
 
 
 class Writer(Protocol):
@@ -169,8 +180,11 @@ class RuntimeModule(Protocol):
     INSTALL: str
     """What pip installs to have it."""
 
-    def create(self, path: Path, threads: int = 0) -> Runtime:
-        """Open the twin; ``threads`` 0: as many as the library likes."""
+    def create(self, path: Path, threads: int = 0, device: str = "auto") -> Runtime:
+        """Open the twin; ``threads`` 0: as many as the library likes.
+
+        ``device`` is one of `kpcli.options.DEVICES`; what does not know it refuses.
+        """
 
 
 class ExporterModule(Protocol):
@@ -326,6 +340,10 @@ RUNTIMES: Table[Entry, RuntimeModule] = Table(
     "runtime",
     {
         "onnx": Entry("kpcli.runtimes.onnx_runtime", "ONNX Runtime on model.onnx"),
+        "onnx_float": Entry(
+            "kpcli.runtimes.onnx_float_runtime",
+            "ONNX Runtime on model_float.onnx: before onnx where the processor is slow at int8",
+        ),
         "litert": Entry("kpcli.runtimes.litert_runtime", "LiteRT on model.tflite"),
         "openvino": Entry("kpcli.runtimes.openvino_runtime", "OpenVINO on openvino/model.xml"),
         "keras": Entry("kpcli.runtimes.keras_runtime", "Keras on model.keras"),
@@ -337,6 +355,10 @@ EXPORTERS: Table[Entry, ExporterModule] = Table(
     "export target",
     {
         "onnx": Entry("kpcli.exporters.onnx", "model.onnx, for ONNX Runtime"),
+        "onnx_float": Entry(
+            "kpcli.exporters.onnx_float",
+            "model_float.onnx, beside an int8 model.onnx, for processors that are slow at int8",
+        ),
         "litert": Entry("kpcli.exporters.litert", "model.tflite, for LiteRT (TensorFlow Lite)"),
         "openvino": Entry("kpcli.exporters.openvino", "the folder openvino, for OpenVINO"),
         "saved_model": Entry(

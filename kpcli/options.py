@@ -8,6 +8,10 @@ from pathlib import Path
 FREE = {"free": True}
 """Metadata of a field on which no row depends: a run may go on with another value."""
 
+AUTO = "auto"
+DEVICES = (AUTO, "cpu", "cuda", "coreml", "directml", "openvino")
+"""What runs the networks; auto: a CUDA GPU if ONNX Runtime has one, else the processor."""
+
 DETECT_SIZE = 640
 """Long side in pixels at which faces are looked for."""
 
@@ -178,13 +182,16 @@ class FaceOptions:
 
     model: str = "default"
     """A bundle's folder, or the name of an embedded one."""
-    runtime: str = "auto"
+    runtime: str = AUTO
+    device: str = AUTO
+    """One of `DEVICES`: for the detector and the landmark model."""
     tta: str = NO_TTA
     """One of `TTAS`."""
     detector: str = "builtin"
     detect_size: int = DETECT_SIZE
-    detect_every: int = 1
-    """In videos the detector looks at every such frame, and landmarks lead on between."""
+    detect_every: int = 0
+    """In videos the detector looks at every such frame, and landmarks lead on between; 0: where
+    something changes, see `kpcli.inference.propagation`."""
     max_faces: int = 0
     """Of a frame, the best so many faces; 0: all."""
     min_confidence: float = 0.35

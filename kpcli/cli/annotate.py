@@ -32,7 +32,8 @@ DetectSize = Annotated[
     int, typer.Option(min=64, help="Long side, pixels, at which faces are looked for.")
 ]
 DetectEvery = Annotated[
-    int, typer.Option(min=1, help="In videos, detect every Nth frame; follow faces between.")
+    int,
+    typer.Option(min=0, help="In videos, detect at every Nth frame; 0: where something changes."),
 ]
 MaxFaces = Annotated[int, typer.Option(min=0, help="At most so many faces a frame; 0: all.")]
 MinConfidence = Annotated[

@@ -20,7 +20,7 @@ class WholeImage:
         return [[FaceBox(-0.5, -0.5, width - 0.5, height - 0.5)] for height, width in sizes]
 
 
-def create(argument: str | None, size: int = 0) -> WholeImage:
+def create(argument: str | None, size: int = 0, device: str = "") -> WholeImage:
     """Takes no argument; the size is of no meaning."""
     if argument is not None:
         raise UsageError(

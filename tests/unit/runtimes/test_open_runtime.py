@@ -53,7 +53,7 @@ def test_onnx_needs_no_tensorflow(tmp_path: Path) -> None:
     )  # fmt: skip
     line, shape, heavy = done.stdout.splitlines()
     assert line.startswith("ONNX Runtime ")
-    assert line.endswith("on CPU")
+    assert line.endswith("on CPU, float32")
     assert shape == "(2, 5, 2)"
     assert heavy == "heavy:"
 
@@ -68,8 +68,8 @@ def test_usable_are_those_with_a_file_and_a_library_in_the_tables_order(
         runtimes, "find_spec", lambda package: None if packages[package] in missing else object()
     )
     assert usable(bundle) == list(RUNTIMES)
-    missing.add("onnx")
-    assert usable(bundle) == [name for name in RUNTIMES if name != "onnx"]
+    missing.add("litert")
+    assert usable(bundle) == [name for name in RUNTIMES if name != "litert"]
     only = fake_files(tmp_path / "keras_only", "keras")
     assert usable(only) == ["keras"]
 
