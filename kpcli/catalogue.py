@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kpcli.schemes import LandmarkScheme
-    from kpcli.types import FaceBox, FrameFaces, Pixels, Reject, Sample
+    from kpcli.types import FaceBox, FrameFaces, Note, Pixels, Reject, Sample
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class DatasetFormat(Protocol):
     def sniff(self, root: Path) -> bool:
         """Whether the folder (or file) looks like this format; cheap, never raises."""
 
-    def read(self, root: Path) -> Iterable[Sample | Reject]:
+    def read(self, root: Path) -> Iterable[Sample | Reject | Note]:
         """Yield every labelled face as it stands, and a `Reject` for each damaged label."""
 
 

@@ -21,7 +21,7 @@ from kpcli.options import PrepareOptions
 from kpcli.progress import progress
 from kpcli.schemes import get_scheme
 from kpcli.splits import cut_by_group
-from kpcli.types import FaceBox, Reject, Sample
+from kpcli.types import FaceBox, Note, Reject, Sample
 from kpcli.validation import check
 from kpcli.workflows.prepare_pictures import EmbeddedPictures, Seen, look_at_pictures
 from kpcli.workflows.prepare_preview import PREVIEW_ENDINGS, write_preview
@@ -48,7 +48,7 @@ def prepare(options: PrepareOptions) -> Prepared:
     _check_options(options)
     formats = [(root, find_format(root, options.format)) for root in options.sources]
     with EmbeddedPictures(options.out.with_name(f"{options.out.stem}_pictures")) as store:
-        samples, rejects = _read_all(formats, options, store)
+        samples, rejects, notes = _read_all(formats, options, store)
         check_schemes(samples, options.scheme)
         seen = look_at_pictures(samples)
         samples, bad = _validate(samples, seen)
@@ -68,7 +68,7 @@ def prepare(options: PrepareOptions) -> Prepared:
         ]
     write_duplicates(duplicates, duplicates_path(options.out))
     write_dataset(samples, options.out, _common_root(samples))
-    return Prepared(options.out, samples, rejects, duplicates)
+    return Prepared(options.out, samples, rejects, duplicates, notes)
 
 
 def _check_options(options: PrepareOptions) -> None:
@@ -125,22 +125,25 @@ def find_format(root: Path, name: str | None) -> str:
 
 def _read_all(
     formats: Iterable[tuple[Path, str]], options: PrepareOptions, store: EmbeddedPictures
-) -> tuple[list[Sample], list[Reject]]:
-    """All sources' samples with a box each, and what could not be parsed."""
+) -> tuple[list[Sample], list[Reject], list[Note]]:
+    """All sources' samples with a box each, what could not be parsed, and what was noticed."""
     samples: list[Sample] = []
     rejects: list[Reject] = []
+    notes: list[Note] = []
     for number, (root, name) in enumerate(formats, start=1):
         module = catalogue.load("dataset format", name)
         own: list[Sample] = []
         for item in progress(module.read(root), f"reading {root.name}", unit="label"):
             if isinstance(item, Reject):
                 rejects.append(item)
+            elif isinstance(item, Note):
+                notes.append(item)
             else:
                 own.append(_with_box(store.keep(item, f"{number}_{name}"), options.face_box))
         own, odd = of_one_scheme(own, options.scheme)
         samples += own
         rejects += odd
-    return samples, rejects
+    return samples, rejects, notes
 
 
 def _with_box(sample: Sample, face_box: str) -> Sample:
