@@ -16,6 +16,9 @@ from kpcli.types import Pixels
 MAX_PIXELS = 200_000_000
 """Larger pictures are refused: a header can promise more memory than there is."""
 
+SIDEWAYS = (5, 6, 7, 8)
+"""EXIF orientations by which width and height change places."""
+
 Image.MAX_IMAGE_PIXELS = None  # the limit above is checked here, with our own message
 
 
@@ -65,6 +68,23 @@ def _is_empty(path: Path) -> bool:
         return path.stat().st_size == 0
     except (OSError, ValueError):  # a name that no file can have
         return False
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """(width, height) of a picture turned upright by its EXIF orientation; its header tells.
+
+    Raises
+    ------
+    InputError
+        If it is missing, empty, no picture or too large.
+    """
+    with open_image(path) as image:
+        try:
+            sideways = image.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
+        except Exception:  # a damaged header of EXIF, which decoders ignore too
+            sideways = False
+        width, height = image.size
+        return (height, width) if sideways else (width, height)
 
 
 def read_image(path: Path) -> Pixels:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.formats.layout import PicturesBeside, find_files
+from kpcli.formats.layout import find_files
 from kpcli.formats.matlab import read_arrays
+from kpcli.formats.pictures import PicturesBeside
 from kpcli.types import Points, Reject, Sample
 
 _POSES = re.compile(r"(_\d{1,2})?_\d+\Z")

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.parsers import expat
 
-from kpcli.formats.layout import find_files, is_count, named, split_of
+from kpcli.formats.layout import find_files, is_count, split_of
 from kpcli.formats.named_points import RARE, NamedFace, samples
+from kpcli.formats.pictures import named
 from kpcli.formats.reading import open_binary, root_tag
 from kpcli.formats.unlabelled import told
 from kpcli.schemes import SCHEMES

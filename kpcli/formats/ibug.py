@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from kpcli.errors import InputError
-from kpcli.formats.layout import PicturesBeside, find_files, holds, is_count, place
+from kpcli.formats.layout import find_files, holds, is_count, place
+from kpcli.formats.pictures import PicturesBeside
 from kpcli.formats.reading import read_text
 from kpcli.formats.unlabelled import told
 from kpcli.schemes import scheme_for_count

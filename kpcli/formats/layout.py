@@ -8,11 +8,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 
-from kpcli.formats.reading import read_text as read_text
-
-_ENDINGS = ".jpg .jpeg .png .bmp .webp .tif .tiff .ppm .pgm .gif"
+_ENDINGS = ".jpg .jpeg .png .bmp .webp .tif .tiff .ppm .pgm .gif .jfif .heic .heif .avif"
 PICTURE_ENDINGS = tuple(_ENDINGS.split())
 
 _SPLIT_WORDS = {
@@ -35,37 +32,9 @@ _LAYOUT_300W = {
     "01_indoor": ("test", "private"),
     "02_outdoor": ("test", "private"),
 }
-_LABEL_FOLDERS = (
-    "labels",
-    "label",
-    "landmarks",
-    "landmark",
-    "annotations",
-    "annotation",
-    "pts",
-    "anno",
-    "json",
-    "txt",
-    "points",
-    "keypoints",
-)
-_PICTURE_FOLDERS = (
-    "images",
-    "image",
-    "imgs",
-    "img",
-    "pictures",
-    "photos",
-    "frames",
-    "data",
-    "jpg",
-    "png",
-    ".",
-)
-_OURS = re.compile(r"(.+\.[A-Za-z0-9]{2,5})(?:_(\d{6,}))?_\d+\.\w+\Z")
 _COPY = re.compile(r"(_mirror)?(_\d{1,2})?(_mirror)?\Z")
+_ROBOFLOW = re.compile(r"\.rf\.[0-9A-Za-z]+\Z")
 _MIRROR = re.compile(r"_mirror\Z")
-_DRIVE = re.compile(r"\A[A-Za-z]:/+")
 _DIGITS = "0123456789"
 
 
@@ -141,58 +110,6 @@ def split_of(*names: str) -> str | None:
     return None
 
 
-class PicturesBeside:
-    """Finds the picture of a label file by its stem; lists each folder once.
-
-    It lies beside the label, or in a folder beside the label's: ``images/a.jpg`` for
-    ``labels/a.pts``. Labels that `kpcli annotate` wrote are ``a.jpg_0.pts`` (a picture's first
-    face) or ``clip.mp4_000001_0.pts`` (a frame's, whose picture is ``clip.mp4/000001.jpg``).
-    """
-
-    def __init__(self) -> None:
-        self._folders: dict[Path, dict[str, Path]] = {}
-
-    def __call__(self, label: Path) -> Path:
-        """The picture of the same stem, with any ending; ``.jpg`` if there is none."""
-        for folder in (label.parent, *_beside(label.parent)):
-            found = self._in(folder).get(label.stem)
-            if found:
-                return found
-        ours = _OURS.match(label.name)
-        if not ours:
-            return label.with_suffix(".jpg")
-        name = label.parent / ours[1]
-        return name / f"{ours[2]}.jpg" if ours[2] else name
-
-    def _in(self, folder: Path) -> dict[str, Path]:
-        if folder not in self._folders:
-            self._folders[folder] = _pictures(folder)
-        return self._folders[folder]
-
-
-def _beside(folder: Path) -> list[Path]:
-    """Where the pictures of a folder of labels may lie: ``x/labels/y`` has ``x/images/y`` too."""
-    parts = folder.parts
-    for at in range(len(parts) - 1, max(len(parts) - 5, 0), -1):
-        if parts[at].lower() in _LABEL_FOLDERS:
-            base, inner = Path(*parts[:at]), parts[at + 1 :]
-            return [base.joinpath(name, *inner) for name in _PICTURE_FOLDERS]
-    return []
-
-
-def _pictures(folder: Path) -> dict[str, Path]:
-    """Stem to picture of one folder; of several endings the first of `PICTURE_ENDINGS`."""
-    found: dict[str, Path] = {}
-    ranks = {ending: i for i, ending in enumerate(PICTURE_ENDINGS)}
-    try:
-        files = [p for p in folder.iterdir() if p.suffix.lower() in ranks]
-    except OSError:  # there is no such folder
-        return {}
-    for path in sorted(files, key=lambda p: -ranks[p.suffix.lower()]):
-        found[path.stem] = path
-    return found
-
-
 def absolute(path: Path) -> Path:
     """The path from the top, without ``..``; links are kept, as people name things by them."""
     return Path(os.path.abspath(path))  # noqa: PTH100
@@ -203,31 +120,6 @@ def inner_folders(path: Path, root: Path) -> tuple[str, ...]:
     base = absolute(root if root.is_dir() else root.parent)
     folder = absolute(path).parent
     return folder.relative_to(base).parts if folder.is_relative_to(base) else ()
-
-
-def portable(name: str) -> str:
-    """A path of a label file as this system writes it: Windows' back-slashes and drives too."""
-    if name.startswith("file://"):
-        name = unquote(name.removeprefix("file://"))
-    if "\\" in name:
-        name = name.replace("\\", "/")
-    return _DRIVE.sub("/", name)
-
-
-def named(folder: Path, name: str) -> Path:
-    """The picture that a label file in ``folder`` calls ``name``.
-
-    Raises
-    ------
-    ValueError
-        If that is no file's name.
-    """
-    if not isinstance(name, str) or not name.strip() or "\0" in name or len(name) > 4000:
-        raise ValueError(f"{str(name)[:60]!r} is not a picture's name")
-    as_it_stands = folder / name
-    if "\\" in name and as_it_stands.exists():  # on Linux a name may hold one
-        return as_it_stands
-    return folder / portable(name)
 
 
 def label_split(image: Path, root: Path, label: Path, *, of_many: bool = True) -> str:
@@ -264,11 +156,12 @@ class Place:
     def group(self, stem: str) -> str:
         """The picture's group: mirrored copies of a picture share it.
 
-        In 300-W so do its faces, ``NAME_1`` and ``NAME_2``. Elsewhere ``hand_1 .. hand_60`` are
-        as many pictures.
+        So do Roboflow's variants of one picture, ``NAME_jpg.rf.HASH``; in 300-W so do its faces,
+        ``NAME_1`` and ``NAME_2``. Elsewhere ``hand_1 .. hand_60`` are as many pictures.
         """
         copies = _COPY if self.dataset == "300w" else _MIRROR
-        return "/".join(p for p in (self.dataset, self.source, copies.sub("", stem)) if p)
+        name = copies.sub("", _ROBOFLOW.sub("", stem))
+        return "/".join(p for p in (self.dataset, self.source, name) if p)
 
     @property
     def attributes(self) -> dict[str, str]:

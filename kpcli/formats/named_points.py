@@ -31,6 +31,8 @@ class NamedFace:
     size: tuple[int, int] | None = None
     attributes: dict[str, str] = field(default_factory=dict)
     split: str = ""
+    group: str = ""
+    """Where it is more than the picture: a video, a person."""
 
 
 def samples(
@@ -107,7 +109,7 @@ def _sample(
         scheme=scheme,
         dataset=where.dataset,
         split=face.split or label_split(face.image, root, face.label, of_many=of_many),
-        group=where.group(face.image.stem),
+        group=where.group(face.image.stem) if not face.group else f"{where.dataset}/{face.group}",
         subset=where.subset,
         box_source="file" if face.box else "",
         attributes={**where.attributes, **face.attributes},

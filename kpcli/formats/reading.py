@@ -16,7 +16,7 @@ from kpcli.errors import InputError
 
 LARGEST = 4 << 30
 """Bytes of a label file."""
-LARGEST_FIELD = 10_000_000
+LARGEST_FIELD = 1 << 17
 """Characters of one cell of a CSV."""
 _HEAD = 1 << 16
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kpcli.formats.layout import find_files, folder_near, holds, read_text, split_of
+from kpcli.formats.layout import find_files, folder_near, holds, split_of
+from kpcli.formats.pictures import named
+from kpcli.formats.reading import read_text
 from kpcli.types import FaceBox, Reject, Sample
 
 ATTRIBUTES = ("pose", "expression", "illumination", "makeup", "occlusion", "blur")
@@ -63,7 +65,7 @@ def _sample(
     key = _key(values, name)
     attributes |= {name: "1" for name, faces in subsets.items() if key in faces}
     return Sample(
-        image=images / name,
+        image=named(images, name),
         face=face,
         points=numbers[:_COORDINATES].reshape(-1, 2),
         visible=np.ones(98, bool),

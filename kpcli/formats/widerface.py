@@ -14,15 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from kpcli.dataset_csv import BOXES
-from kpcli.formats.layout import (
-    PICTURE_ENDINGS,
-    find_files,
-    folder_near,
-    holds,
-    is_count,
-    read_text,
-    split_of,
-)
+from kpcli.formats.layout import PICTURE_ENDINGS, find_files, folder_near, holds, is_count, split_of
+from kpcli.formats.reading import read_text
 from kpcli.types import FaceBox, Reject, Sample
 
 ATTRIBUTES = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")

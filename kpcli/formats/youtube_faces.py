@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kpcli.formats.layout import find_files, holds, read_text, split_of
+from kpcli.formats.layout import find_files, holds, split_of
+from kpcli.formats.reading import LARGEST_FIELD, read_text
 from kpcli.types import Reject, Sample
 
 _PATTERN = "*_frames_keypoints.csv"
@@ -25,6 +26,7 @@ def read(root: Path) -> Iterator[Sample | Reject]:
     """One sample a row; pictures lie in ``training/`` and ``test/`` beside the CSVs."""
     for path in find_files(root, _PATTERN, depth=1):
         folder = path.parent / path.name.split("_frames", 1)[0]
+        csv.field_size_limit(LARGEST_FIELD)
         reader = csv.reader(read_text(path).splitlines())
         split = split_of(path.name) or "train"
         try:
