@@ -173,9 +173,7 @@ def _sample(
         scheme=scheme,
         dataset=where.dataset,
         split=label_split(picture, root, path),
-        group=f"{where.dataset}/{image['video']}"
-        if "video" in image
-        else where.group(picture.stem),
+        group=f"{where.dataset}/{video}" if video else where.group(picture.stem),
         box_source="file" if face else "",
         origin=origin,
         size=_size(image),
