@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.types import FaceBox, Pixels
+from kpcli.types import FaceBox
 
 Array = NDArray[np.floating]
 
@@ -45,47 +43,6 @@ def pairwise_iou(a: Array, b: Array) -> Array:
     """Intersection over union (A, B) of boxes (A, 4) and (B, 4)."""
     inter = intersections(a, b)
     return np.asarray(inter / np.maximum(areas(a)[:, None] + areas(b)[None] - inter, 1e-9))
-
-
-def cell_grid(height: int, width: int, strides: Sequence[int]) -> NDArray[np.float32]:
-    """Cells (n, 3) as (centre x, centre y, stride) of a picture, scales in the order given.
-
-    ``height`` and ``width`` are multiples of every stride. The array is shared: not to be written.
-    """
-    return _cell_grid(height, width, tuple(strides))
-
-
-@lru_cache(maxsize=32)
-def _cell_grid(height: int, width: int, strides: tuple[int, ...]) -> NDArray[np.float32]:
-    levels = []
-    for stride in strides:
-        x = (np.arange(width // stride) + 0.5) * stride - 0.5
-        y = (np.arange(height // stride) + 0.5) * stride - 0.5
-        xx, yy = np.meshgrid(x, y)
-        levels.append(np.stack([xx, yy, np.full_like(xx, stride)], axis=-1).reshape(-1, 3))
-    cells = np.concatenate(levels).astype(np.float32)
-    cells.setflags(write=False)
-    return cells
-
-
-def decode(numbers: Array, cells: Array) -> Array:
-    """Boxes (..., n, 4) of a detector's numbers (..., n, 4) at cells (n, 3).
-
-    The numbers are the box's centre minus the cell's, in strides, and the logarithms of the
-    box's width and height in strides.
-    """
-    stride = cells[:, 2:]
-    centre = cells[:, :2] + numbers[..., :2] * stride
-    half = np.exp(np.clip(numbers[..., 2:], -6, 6)) * stride / 2
-    return np.concatenate([centre - half, centre + half], axis=-1)
-
-
-def encode(boxes: Array, cells: Array) -> Array:
-    """The inverse of `decode`; boxes must have an area."""
-    stride = cells[:, 2:]
-    centre = (boxes[..., :2] + boxes[..., 2:]) / 2
-    sides = boxes[..., 2:] - boxes[..., :2]
-    return np.concatenate([(centre - cells[:, :2]) / stride, np.log(sides / stride)], axis=-1)
 
 
 def face_boxes(boxes: Array, scores: Array) -> list[FaceBox]:
@@ -133,61 +90,6 @@ def suppress(boxes: Array, scores: Array, limit: float, nested: float = 1.0) -> 
             kept.append(order[i])
             free &= ~overlapping[i]
     return np.array(kept, np.intp)
-
-
-@dataclass(frozen=True)
-class Letterbox:
-    """A picture scaled to a long side and padded at right and bottom to whole multiples."""
-
-    pixels: Pixels
-    scale: tuple[float, float]
-    """Letterbox pixels a picture pixel, horizontally and vertically."""
-    filled: tuple[int, int]
-    """Columns and rows that show the picture."""
-
-    @classmethod
-    def fit(cls, picture: Pixels, long_side: int, multiple: int) -> Letterbox:
-        """The picture with its long side at ``long_side``, then black up to the multiples."""
-        height, width = picture.shape[:2]
-        factor = long_side / max(height, width)
-        new = max(1, round(width * factor)), max(1, round(height * factor))
-        rows, columns = (math.ceil(n / multiple) * multiple for n in new[::-1])
-        scaled = _scaled(picture, new)
-        if (columns, rows) == new:
-            pixels = scaled
-        else:
-            pixels = np.zeros((rows, columns, 3), np.uint8)
-            pixels[: new[1], : new[0]] = scaled
-        return cls(pixels, (new[0] / width, new[1] / height), new)
-
-    def smaller(self, share: float, multiple: int) -> Letterbox:
-        """The same picture with its long side at this share of what it is."""
-        columns, rows = self.filled
-        long_side = max(1, round(share * max(self.filled)))
-        small = Letterbox.fit(self.pixels[:rows, :columns], long_side, multiple)
-        scale = self.scale[0] * small.scale[0], self.scale[1] * small.scale[1]
-        return replace(small, scale=scale)
-
-    def to_picture(self, boxes: Array) -> Array:
-        """Letterbox pixels (..., 4) to pixels of the picture."""
-        scale = np.array([*self.scale, *self.scale])
-        return np.asarray((boxes + 0.5) / scale - 0.5)
-
-    def to_letterbox(self, boxes: Array) -> Array:
-        """Pixels of the picture (..., 4) to letterbox pixels."""
-        scale = np.array([*self.scale, *self.scale])
-        return np.asarray((boxes + 0.5) * scale - 0.5)
-
-
-def _scaled(picture: Pixels, size: tuple[int, int]) -> Pixels:
-    """The picture at this width and height; halves are averages, and fast to come by."""
-    while picture.shape[1] >= 2 * size[0] and picture.shape[0] >= 2 * size[1]:
-        half = picture.shape[1] // 2, picture.shape[0] // 2
-        picture = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_LINEAR), np.uint8)
-    if size == picture.shape[1::-1]:
-        return picture
-    way = cv2.INTER_AREA if size[0] < picture.shape[1] else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kpcli.atomic import atomic_path
 from kpcli.errors import InputError, UsageError
+from kpcli.files import atomic_path
 from kpcli.geometry import box_to_unit, landmark_box, unit_to_box
 from kpcli.schemes import get_scheme, is_own, scheme_name
 from kpcli.types import FaceBox, Points, Sample
@@ -250,3 +250,8 @@ def with_landmark_box(sample: Sample) -> Sample:
         return sample
     box = landmark_box(sample.points, get_scheme(sample.scheme))
     return replace(sample, face=box, box_source="points")
+
+
+def label_box(sample: Sample, face_box: str) -> FaceBox | None:
+    """The label's box of the kind that a model was trained on: ``landmarks`` or ``csv``."""
+    return with_landmark_box(sample).face if face_box == "landmarks" else sample.face

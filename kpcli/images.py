@@ -79,12 +79,17 @@ def upright_size(path: Path) -> tuple[int, int]:
         If it is missing, empty, no picture or too large.
     """
     with open_image(path) as image:
-        try:
-            sideways = image.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
-        except Exception:  # a damaged header of EXIF, which decoders ignore too
-            sideways = False
         width, height = image.size
-        return (height, width) if sideways else (width, height)
+        return (height, width) if orientation_of(image) in SIDEWAYS else (width, height)
+
+
+def orientation_of(image: Image.Image) -> int:
+    """EXIF's orientation of an open picture, 1 (upright) to 8."""
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # a damaged EXIF header
+        return 1
+    return int(found) if found in range(1, 9) else 1
 
 
 def read_image(path: Path) -> Pixels:

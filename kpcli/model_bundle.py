@@ -12,8 +12,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from kpcli.atomic import atomic_path
 from kpcli.errors import ModelError
+from kpcli.files import atomic_path
 from kpcli.schemes import LandmarkScheme
 
 CARD = "card.json"

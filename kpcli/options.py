@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+FREE = {"free": True}
+"""Metadata of a field on which no row depends: a run may go on with another value."""
 
 DETECT_SIZE = 640
 """Long side in pixels at which faces are looked for."""
+
+
+EXIF = ("auto", "upright", "stored")
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,18 @@ class PrepareOptions:
     preview: Path | None = None
     face_box: str = "file"
     """``file``: the dataset's box where it has one; ``points``: always derived."""
+    images: Path | None = None
+    """Where to look for pictures that do not lie where their labels say."""
+    split: str | None = None
+    """The split of all rows, whatever folders and names tell."""
+    test: float = 0.0
+    """Share of train to cut off for the test, by group."""
+    group_by: str | None = None
+    """``none``, ``folder`` or a regular expression; None: what the format knows."""
+    keep_split: Path | None = None
+    """An earlier CSV: its pictures stay on their sides."""
+    exif: str = "auto"
+    """On which pixels of photos that EXIF turns labels were drawn: one of `EXIF`."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +65,7 @@ class AugmentOptions:
 
 @dataclass(frozen=True)
 class DetectionOptions:
-    """What only the training of a face detector needs; see kpcli.training.detection_batches."""
+    """What only the training of a face detector needs; see kpcli.training.detection.batches."""
 
     landmark_share: float = 0.25
     """Share of training pictures that are mosaics of landmarked faces."""
@@ -159,16 +177,12 @@ LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)
 
 
-@dataclass(frozen=True)
-class AnnotateOptions:
-    """Options of ``kpcli annotate``."""
+@dataclass(frozen=True, kw_only=True)
+class FaceOptions:
+    """How faces and their landmarks are found: what annotate, live and the library share."""
 
-    inputs: tuple[Path, ...]
-    out: Path
-    folder: bool = True
-    """``inputs`` is one folder; else files."""
-    recursive: bool = True
     model: str = "default"
+    """A bundle's folder, or the name of an embedded one."""
     runtime: str = "auto"
     detector: str = "builtin"
     detect_size: int = DETECT_SIZE
@@ -178,32 +192,45 @@ class AnnotateOptions:
     """Of a frame, the best so many faces; 0: all."""
     min_confidence: float = 0.35
     """Faces below are left out."""
+    pose: bool = True
+    """Yaw, pitch and roll, where the scheme has 68 points."""
+    smooth: str = NO_SMOOTHING
+    """One of `SMOOTHINGS`: points steadied over time, beside the raw ones."""
+    batch_size: int = 32
+    """Faces that the model sees at once."""
+
+
+@dataclass(frozen=True)
+class AnnotateOptions(FaceOptions):
+    """Options of ``kpcli annotate``."""
+
+    inputs: tuple[Path, ...] = field(metadata=FREE)
+    """The plan's folder and files are compared instead."""
+    out: Path = field(metadata=FREE)
+    folder: bool = field(default=True, metadata=FREE)
+    """``inputs`` is one folder; else files."""
+    recursive: bool = True
     overlays: bool = True
     overlay_fps: float = 0.0
     """Frames a second of overlay videos; 0: at the source's times."""
-    formats: tuple[str, ...] = ("csv",)
-    pose: bool = True
-    """Columns yaw, pitch, roll, where the scheme has 68 points."""
-    smooth: str = NO_SMOOTHING
-    """One of `SMOOTHINGS`: columns of points steadied over time, beside the raw ones."""
+    formats: tuple[str, ...] = field(default=("csv",), metadata=FREE)
     frames: FrameSelection = ALL_FRAMES
     shard: tuple[int, int] = (1, 1)
     """(i, n): of n parts of all files, chosen by name, only the ith, from 1."""
-    resume: bool = False
-    overwrite: bool = False
-    dry_run: bool = False
-    engine: str = LOCAL
+    resume: bool = field(default=False, metadata=FREE)
+    overwrite: bool = field(default=False, metadata=FREE)
+    dry_run: bool = field(default=False, metadata=FREE)
+    engine: str = field(default=LOCAL, metadata=FREE)
     """One of `ENGINES`: where the work is done; the results are the same."""
-    workers: int = 0
+    workers: int = field(default=0, metadata=FREE)
     """Processes; 1: none but this one; 0: as the work and the machine suggest.
 
     With Ray, CPUs of the cluster; 0: all of them.
     """
-    timeout: float = 120.0
+    timeout: float = field(default=120.0, metadata=FREE)
     """Seconds that a picture or a video frame may take; 0: no limit."""
-    max_megapixels: float = 200.0
+    max_megapixels: float = field(default=200.0, metadata=FREE)
     """Pictures and videos of larger frames are not read."""
-    batch_size: int = 32
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ def _run(context: typer.Context, **own: Any) -> None:
     selection = _selection(values["every"], values["frames"], values["start"], values["end"])
     own |= {"frames": selection, "formats": names(values["formats"])}
     options = AnnotateOptions(**{**shared, **own, "shard": _shard(values["shard"])})
-    from kpcli.workflows.annotate import annotate, dry_run
+    from kpcli.workflows.annotate.run import annotate, dry_run
 
     if options.dry_run:
         typer.echo(dry_run(options))

@@ -57,7 +57,7 @@ def command(
         detect_size=detect_size, out=out, root=root, runtime=runtime, bootstrap=bootstrap,
         seed=seed,
     )  # fmt: skip
-    from kpcli.workflows.evaluate import evaluate
+    from kpcli.workflows.evaluate.run import evaluate
 
     evaluation = evaluate(options, say=typer.echo)
     if evaluation.exit_code:

@@ -40,7 +40,7 @@ def command(
 
     Embedded models stay as they are: give --out a folder for a copy.
     """
-    from kpcli.workflows.export import export
+    from kpcli.workflows.export.run import export
 
     options = ExportOptions(
         bundle=bundle, to=to, quantize=quantize, calibrate=calibrate, csv=csv, split=split,

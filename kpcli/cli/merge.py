@@ -22,7 +22,7 @@ def command(
 ) -> None:
     """Join the outputs of annotate's shards to what one run would have written."""
     options = MergeOptions(tuple(shards), out, names(formats), overwrite)
-    from kpcli.workflows.merge import merge
+    from kpcli.workflows.annotate.merge import merge
 
     report = merge(options)
     typer.echo(report.summary())

@@ -13,11 +13,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.atomic import atomic_path
 from kpcli.errors import InputError, ModelError
+from kpcli.files import atomic_path
 from kpcli.options import TrainOptions
-from kpcli.training.losses import LOSSES
-from kpcli.training.model import LandmarkTrainer
+from kpcli.training.landmarks.losses import LOSSES
+from kpcli.training.landmarks.model import LandmarkTrainer
 
 STEP_AT, STEP_FACTOR = (0.6, 0.85), 0.1
 STATISTICS_MOMENTUM = 0.98

@@ -13,11 +13,11 @@ import cv2
 import keras
 import numpy as np
 
-from kpcli.atomic import atomic_path
 from kpcli.drawing import EDGE, POINT, TRUTH, contact_sheet, draw_landmarks
+from kpcli.files import atomic_path
 from kpcli.images import write_image
 from kpcli.schemes import LandmarkScheme
-from kpcli.training.batches import TrainingBatches
+from kpcli.training.landmarks.batches import TrainingBatches
 from kpcli.types import Points
 
 

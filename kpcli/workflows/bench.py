@@ -19,17 +19,17 @@ import cv2
 import numpy as np
 
 from kpcli import __version__
-from kpcli.atomic import atomic_path, check_writable
 from kpcli.catalogue import Detector
 from kpcli.detectors import create_detector
 from kpcli.errors import InputError, ModelError
+from kpcli.files import atomic_path, check_writable
 from kpcli.images import read_image, write_image
+from kpcli.inference.predictor import Predictor
 from kpcli.model_bundle import LANDMARKS, ModelBundle
 from kpcli.options import BenchOptions
-from kpcli.predictor import Predictor
 from kpcli.runtimes import usable
 from kpcli.sources.folder import is_video, list_media
-from kpcli.types import Pixels
+from kpcli.types import Frame, Pixels
 
 BATCHES = (1, 16)
 MOST_PICTURES = 16
@@ -40,7 +40,7 @@ FIRST_FACE = """
 import sys
 import numpy as np
 from kpcli.model_bundle import ModelBundle
-from kpcli.predictor import Predictor
+from kpcli.inference.predictor import Predictor
 predictor = Predictor(ModelBundle.open(sys.argv[1]), sys.argv[2])
 size = predictor.card.input_size
 predictor.predict(np.zeros((1, size, size, 3), np.uint8))
@@ -155,7 +155,7 @@ def _process(
 def _detector(detector: Detector, options: BenchOptions, pictures: Sequence[Pixels]) -> Timing:
     def detect() -> None:
         for i, picture in enumerate(pictures):
-            detector.detect([picture], [(Path(f"{i}.png"), 1)])
+            detector.detect([Frame.still(Path(f"{i}.png"), picture)])
 
     detect()
     took = _timed(detect, options.repeats)

@@ -31,10 +31,10 @@ def train(options: TrainOptions, say: Callable[[str], None] = print) -> ModelBun
     quiet()
     try:
         if architecture_task(options.arch) == DETECTION:
-            from kpcli.workflows.train_detector import train_detector
+            from kpcli.training.detection.train import train_detector
 
             return train_detector(options, say)
-        from kpcli.workflows.train_landmarks import train_landmarks
+        from kpcli.training.landmarks.train import train_landmarks
 
         return train_landmarks(options, say)
     finally:  # several trainings in one process leave little behind

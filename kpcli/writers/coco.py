@@ -17,11 +17,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from kpcli.atomic import atomic_path
+from kpcli.files import atomic_path
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import FrameFaces, Prediction
+from kpcli.types import Face, FrameFaces
 
 OUTPUT = "coco.json"
+PACKAGE = ""
 CATEGORY = 1
 
 
@@ -98,14 +99,14 @@ class CocoStream:
         self._file.write("\n]}\n")
 
 
-def _face(face: Prediction) -> dict[str, Any]:
+def _face(face: Face) -> dict[str, Any]:
     known = np.asarray(np.isfinite(face.points).all(axis=1), bool)
     keypoints = [
         value
         for (x, y), good in zip(face.points.tolist(), known, strict=True)
         for value in ((round(x, 3), round(y, 3), 2) if good else (0, 0, 0))
     ]
-    box = face.face
+    box = face.box
     bbox = [round(v, 3) for v in (box.left, box.top, box.width, box.height)]
     return {
         "bbox": bbox,

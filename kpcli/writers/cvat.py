@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from kpcli.atomic import atomic_folder
+from kpcli.files import atomic_folder
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces
 from kpcli.writers.coco import CocoStream
 
 OUTPUT = "cvat"
+PACKAGE = ""
 PICTURES = "pictures.zip"
 INSIDE = "annotations/person_keypoints_default.json"
 

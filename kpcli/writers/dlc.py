@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kpcli.atomic import atomic_folder
+from kpcli.files import atomic_folder
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import FrameFaces, Prediction
+from kpcli.types import Face, FrameFaces
 
 OUTPUT = "dlc"
+PACKAGE = ""
 SCORER = "kpcli"
 PICTURES = "pictures"
 
@@ -63,10 +64,10 @@ class DlcFolder:
             writer.writerows(rows)
 
 
-def _values(face: Prediction) -> list[str]:
+def _values(face: Face) -> list[str]:
     return [
         text
-        for (x, y), score in zip(face.points, face.scores, strict=True)
+        for (x, y), score in zip(face.points, face.point_confidences, strict=True)
         for text in (f"{x:.3f}", f"{y:.3f}", f"{score:.4f}")
     ]
 

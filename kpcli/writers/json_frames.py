@@ -11,11 +11,12 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.atomic import atomic_path
+from kpcli.files import atomic_path
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import FrameFaces, Prediction
+from kpcli.types import Face, FrameFaces
 
 OUTPUT = "landmarks.json"
+PACKAGE = ""
 
 
 class JsonFrames:
@@ -45,20 +46,20 @@ class JsonFrames:
         self._file.write("\n]}\n")
 
 
-def _face(face: Prediction) -> dict[str, Any]:
-    box = face.face
+def _face(face: Face) -> dict[str, Any]:
+    box = face.box
     values: dict[str, Any] = {
         "face_id": face.track,
         "box": [round(v, 3) for v in (box.left, box.top, box.right, box.bottom)],
         "confidence": round(face.confidence, 4),
         "points": _rounded(face.points, 3),
-        "scores": _rounded(face.scores, 4),
+        "scores": _rounded(face.point_confidences, 4),
     }
-    if "pose" in face.extra:
+    if face.pose is not None:
         names = ("yaw", "pitch", "roll")
-        values["pose"] = dict(zip(names, _rounded(face.extra["pose"], 2), strict=True))
-    if "smooth" in face.extra:
-        values["smooth"] = _rounded(face.extra["smooth"], 3)
+        values["pose"] = dict(zip(names, _rounded(np.array(face.pose), 2), strict=True))
+    if face.smoothed is not None:
+        values["smooth"] = _rounded(face.smoothed, 3)
     return values
 
 

@@ -15,12 +15,13 @@ from typing import IO, Any
 
 import numpy as np
 
-from kpcli.atomic import atomic_path
+from kpcli.files import atomic_path
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import FrameFaces, Prediction
+from kpcli.types import Face, FrameFaces
 from kpcli.writers.coco import frame_name
 
 OUTPUT = "labelstudio.json"
+PACKAGE = ""
 POINT_WIDTH = 0.4
 """Percent of the picture's width."""
 
@@ -45,7 +46,7 @@ class LabelStudioTasks:
         self._file.write(json.dumps({"data": data, "predictions": [prediction]}))
         self._tasks += 1
 
-    def _face(self, frame: FrameFaces, face: Prediction) -> Iterator[dict[str, Any]]:
+    def _face(self, frame: FrameFaces, face: Face) -> Iterator[dict[str, Any]]:
         for i, (x, y) in enumerate(face.points.tolist()):
             if np.isfinite(x) and np.isfinite(y):
                 yield {
@@ -56,7 +57,7 @@ class LabelStudioTasks:
                     "original_width": frame.width,
                     "original_height": frame.height,
                     "image_rotation": 0,
-                    "score": round(float(face.scores[i]), 4),
+                    "score": round(float(face.point_confidences[i]), 4),
                     "meta": {"text": [f"face {face.track}"]},
                     "value": {
                         "x": round(100 * x / max(frame.width, 1), 4),

@@ -21,17 +21,19 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.atomic import atomic_path
 from kpcli.errors import InputError
-from kpcli.schemes import LandmarkScheme
-from kpcli.types import FaceBox, FrameFaces, Prediction
+from kpcli.files import atomic_path
+from kpcli.options import NO_SMOOTHING, FaceOptions
+from kpcli.schemes import IBUG68, LandmarkScheme
+from kpcli.types import Face, FaceBox, FrameFaces, HeadPose
 
 OUTPUT = "landmarks.csv"
+PACKAGE = ""
 _FACE = ("left", "top", "right", "bottom", "confidence", "success")
 
 
 class Extra(Enum):
-    """Optional columns at the end, and the key of `Prediction.extra` that they come from."""
+    """Optional columns at the end."""
 
     POSE = "pose"
     """``yaw, pitch, roll`` in degrees."""
@@ -60,6 +62,15 @@ def header(n_points: int, extras: Sequence[Extra] = ()) -> bytes:
     return (",".join(columns(n_points, extras)) + "\n").encode()
 
 
+def optional(options: FaceOptions, scheme: LandmarkScheme) -> tuple[Extra, ...]:
+    """The optional columns of a run; head pose is known of 68-point schemes only."""
+    wanted = {
+        Extra.POSE: options.pose and scheme.name == IBUG68.name,
+        Extra.SMOOTH: options.smooth != NO_SMOOTHING,
+    }
+    return tuple(extra for extra in Extra if wanted[extra])
+
+
 class RowWriter:
     """Writes the rows of frames, without a header, to an open binary file."""
 
@@ -75,17 +86,19 @@ class RowWriter:
         rows = [start + self._face(face) for face in frame.faces] or [start + self._no_face]
         self._file.write(printed("\n".join(rows) + "\n").encode())
 
-    def _face(self, face: Prediction) -> str:
-        box = face.face
+    def _face(self, face: Face) -> str:
+        box = face.box
         parts = [
             f",{face.track},{box.left:.3f},{box.top:.3f},{box.right:.3f},{box.bottom:.3f}"
             f",{face.confidence:.4f},1",
             _numbers(face.points.T, "%.3f"),
-            _numbers(face.scores, "%.4f"),
+            _numbers(face.point_confidences, "%.4f"),
         ]
-        for extra in self._extras:
-            values = np.asarray(face.extra[extra.value], np.float64)
-            parts.append(_numbers(values.T, "%.3f" if extra is Extra.SMOOTH else "%.2f"))
+        if Extra.POSE in self._extras:
+            parts.append(_numbers(np.array(face.pose or [np.nan] * 3, np.float64), "%.2f"))
+        if Extra.SMOOTH in self._extras:
+            points = face.points if face.smoothed is None else face.smoothed
+            parts.append(_numbers(points.T, "%.3f"))
         return ",".join(parts)
 
 
@@ -165,7 +178,7 @@ def _checked(row: list[str], index: Mapping[str, int], path: Path, line: int) ->
     return row
 
 
-def _face(row: list[str], index: Mapping[str, int], n: int, extras: Sequence[Extra]) -> Prediction:
+def _face(row: list[str], index: Mapping[str, int], n: int, extras: Sequence[Extra]) -> Face:
     def numbers(first: str, count: int) -> NDArray[np.float32]:
         start = index[first]
         return np.array([float(v) if v else np.nan for v in row[start : start + count]], np.float32)
@@ -173,19 +186,12 @@ def _face(row: list[str], index: Mapping[str, int], n: int, extras: Sequence[Ext
     left, top, right, bottom, confidence = (
         float(v) for v in row[index["left"] : index["confidence"] + 1]
     )
-    extra: dict[str, NDArray[np.float32]] = {}
-    for e in extras:
-        names = e.columns(n)
-        values = numbers(names[0], len(names))
-        extra[e.value] = values.reshape(2, n).T if e is Extra.SMOOTH else values
-    return Prediction(
-        source=Path(row[0]),
-        index=int(row[1]),
-        seconds=float(row[2]),
-        face=FaceBox(left, top, right, bottom, confidence),
+    return Face(
+        FaceBox(left, top, right, bottom, confidence),
         points=numbers("x_0", 2 * n).reshape(2, n).T.copy(),
-        scores=numbers("confidence_0", n),
+        point_confidences=numbers("confidence_0", n),
         confidence=confidence,
         track=int(row[3]),
-        extra=extra,
+        pose=HeadPose(*map(float, numbers("yaw", 3))) if Extra.POSE in extras else None,
+        smoothed=numbers("smooth_x_0", 2 * n).reshape(2, n).T if Extra.SMOOTH in extras else None,
     )

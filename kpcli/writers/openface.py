@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kpcli.atomic import atomic_folder
+from kpcli.files import atomic_folder
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import FrameFaces, Prediction
+from kpcli.types import Face, FrameFaces
 
 OUTPUT = "openface"
+PACKAGE = ""
 
 
 class OpenFaceFolder:
@@ -49,7 +50,7 @@ class OpenFaceFolder:
         return ",".join([*(first if moving else ["face", "confidence"]), *self._points])
 
 
-def _points(face: Prediction) -> str:
+def _points(face: Face) -> str:
     return "".join(f",{v:.1f}" for v in face.points.T.ravel())
 
 

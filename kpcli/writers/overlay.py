@@ -16,7 +16,7 @@ from kpcli.drawing import draw_landmarks
 from kpcli.errors import InputError
 from kpcli.options import ALL_FRAMES, FrameSelection
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import Pixels, Prediction
+from kpcli.types import Face, Pixels
 from kpcli.writers.overlay_sound import Sound
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ def overlay_name(file: str, *, moving: bool, root: Path) -> str:
     return name
 
 
-def draw_faces(pixels: Pixels, faces: Sequence[Prediction], scheme: LandmarkScheme) -> None:
+def draw_faces(pixels: Pixels, faces: Sequence[Face], scheme: LandmarkScheme) -> None:
     """Draw points, edges, box and id of every face onto (H, W, 3) ``pixels``, in place."""
     for face in faces:
         label = f"{face.track}  {face.confidence:.2f}"
-        draw_landmarks(pixels, face.points, scheme, box=face.face, label=label)
+        draw_landmarks(pixels, face.points, scheme, box=face.box, label=label)
 
 
 class VideoOverlay:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from kpcli.atomic import atomic_path
+from kpcli.files import atomic_path
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import FrameFaces, Prediction
+from kpcli.types import Face, FrameFaces
 from kpcli.writers.landmark_csv import columns
 
 OUTPUT = "landmarks.parquet"
@@ -63,8 +63,8 @@ class ParquetTable:
         self._writer.close()
 
 
-def _face(face: Prediction) -> list[Any]:
-    box = face.face
+def _face(face: Face) -> list[Any]:
+    box = face.box
     points = np.where(np.isfinite(face.points), face.points, np.nan)
     return [
         face.track,
@@ -72,7 +72,7 @@ def _face(face: Prediction) -> list[Any]:
         face.confidence,
         1,
         *(None if np.isnan(v) else v for v in points.T.ravel().tolist()),
-        *face.scores.tolist(),
+        *face.point_confidences.tolist(),
     ]
 
 

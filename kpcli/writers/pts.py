@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.atomic import atomic_folder, atomic_path
+from kpcli.files import atomic_folder, atomic_path
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces
 
 OUTPUT = "pts"
+PACKAGE = ""
 
 
 def write_pts(path: Path, points: NDArray[np.floating]) -> None:

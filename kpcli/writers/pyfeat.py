@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kpcli.atomic import atomic_path
+from kpcli.files import atomic_path
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import FrameFaces, Prediction
+from kpcli.types import Face, FrameFaces
 
 OUTPUT = "pyfeat.csv"
+PACKAGE = ""
 
 
 class PyFeatTable:
@@ -44,9 +45,9 @@ class PyFeatTable:
         self._file.close()
 
 
-def _face(face: Prediction) -> list[str]:
-    box = face.face
-    yaw, pitch, roll = (float(v) for v in face.extra.get("pose", (np.nan,) * 3))
+def _face(face: Face) -> list[str]:
+    box = face.box
+    yaw, pitch, roll = (float(v) for v in face.pose or (np.nan,) * 3)
     rect = [box.left, box.top, box.width, box.height]
     numbers = [f"{v:.3f}" for v in [*rect, face.confidence, *face.points.T.ravel()]]
     return numbers + [f"{v:.2f}" if np.isfinite(v) else "" for v in (pitch, roll, -yaw)]

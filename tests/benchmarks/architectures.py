@@ -34,7 +34,7 @@ from kpcli.model_bundle import CARD, ModelBundle
 from kpcli.options import EvalOptions
 from kpcli.runtimes import open_runtime, usable
 from kpcli.runtimes.keras_runtime import compiled_call, load_model
-from kpcli.workflows.evaluate import evaluate
+from kpcli.workflows.evaluate.run import evaluate
 
 BATCH = 16
 BATCHES = 12

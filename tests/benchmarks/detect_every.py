@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kpcli.options import AnnotateOptions
-from kpcli.workflows.annotate import annotate
+from kpcli.workflows.annotate.run import annotate
 
 
 def points(table: pd.DataFrame) -> np.ndarray:

@@ -21,7 +21,7 @@ import pandas as pd
 from kpcli.images import read_image
 from kpcli.options import AnnotateOptions
 from kpcli.sources.folder import is_video
-from kpcli.workflows.annotate import annotate
+from kpcli.workflows.annotate.run import annotate
 
 LONG_SIDE = 720
 SHORTEST = 25

@@ -17,10 +17,10 @@ import numpy as np
 
 from kpcli.dataset_csv import read_dataset
 from kpcli.detectors import create_detector
+from kpcli.inference.predictor import Predictor
 from kpcli.model_bundle import ModelBundle
-from kpcli.predictor import Predictor
 from kpcli.schemes import five_points, get_scheme
-from kpcli.workflows.evaluation_faces import ScoredFace, predict_faces
+from kpcli.workflows.evaluate.faces import ScoredFace, predict_faces
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Print kpcli.head_pose.MEAN_FACE: a 3-D mean face, from nothing but labelled 2-D faces.
+"""Print kpcli.inference.head_pose.MEAN_FACE: a 3-D mean face, from nothing but labelled 2-D faces.
 
 Usage: python tests/benchmarks/mean_face.py ../shared/data/300w   (a folder of .pts, any depth)
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kpcli.head_pose import RIGID, angles, rotation_of
+from kpcli.inference.head_pose import RIGID, angles, rotation_of
 from kpcli.schemes import IBUG68
 
 FLIP = np.array(IBUG68.flip_order)

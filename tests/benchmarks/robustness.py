@@ -23,13 +23,13 @@ import numpy as np
 from kpcli.dataset_csv import read_dataset, with_landmark_box
 from kpcli.geometry import CropTransform, turned_box
 from kpcli.images import read_image
+from kpcli.inference.predictor import PredictedFaces, Predictor
+from kpcli.inference.upright import Look, landmarks
 from kpcli.metrics import face_nme, failure_rate
 from kpcli.model_bundle import ModelBundle
-from kpcli.predictor import PredictedFaces, Predictor
 from kpcli.schemes import get_scheme
-from kpcli.training.negatives import negative_patches
+from kpcli.training.landmarks.negatives import negative_patches
 from kpcli.types import FaceBox
-from kpcli.workflows.looks import Look, landmarks
 
 Change = Callable[[np.ndarray], np.ndarray]
 

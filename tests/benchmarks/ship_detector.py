@@ -20,7 +20,7 @@ from ship_model import plain_paths
 
 from kpcli.model_bundle import ModelBundle, assets, write_card
 from kpcli.options import ExportOptions
-from kpcli.workflows.export import export
+from kpcli.workflows.export.run import export
 
 LICENCE = "non-commercial research: trained on WIDER FACE, 300-W and WFLW"
 NAME = "face_detector"

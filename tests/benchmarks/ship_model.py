@@ -21,8 +21,8 @@ from typing import Any
 
 from kpcli.model_bundle import ModelBundle, assets, write_card
 from kpcli.options import EvalOptions, ExportOptions
-from kpcli.workflows.evaluate import evaluate
-from kpcli.workflows.export import export
+from kpcli.workflows.evaluate.run import evaluate
+from kpcli.workflows.export.run import export
 
 LICENCE = (
     "non-commercial research, the terms of the data it was trained on (300-W, WFLW, WIDER FACE, "

@@ -25,10 +25,11 @@ from kpcli.dataset_csv import read_dataset, with_landmark_box
 from kpcli.options import TrainOptions
 from kpcli.runtimes.keras_runtime import device_line
 from kpcli.schemes import get_scheme
-from kpcli.training.batches import CropFormat, FaceStore, TrainingBatches
+from kpcli.training.faces import CropFormat, FaceStore
 from kpcli.training.fit import compiled
-from kpcli.training.negatives import negative_patches
-from kpcli.workflows.run_folder import networks
+from kpcli.training.landmarks.batches import TrainingBatches
+from kpcli.training.landmarks.negatives import negative_patches
+from kpcli.training.run_folder import networks
 
 
 class Repeated(keras.utils.PyDataset):

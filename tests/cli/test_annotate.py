@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fakes import FakePredictor, InterruptedPredictor, write_bundle
-from media import write_picture, write_video
+from helpers.fakes import FakePredictor, InterruptedPredictor, write_bundle
+from helpers.media import write_picture, write_video
 
 from kpcli.cli import app
 
@@ -27,7 +27,7 @@ def source(tmp_path: Path) -> Path:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Calls the command line with a fake model in tmp_path; gives exit code, stdout, stderr."""
     model = write_bundle(tmp_path / "model")
-    monkeypatch.setattr("kpcli.predictor.Predictor", lambda *_: FakePredictor())
+    monkeypatch.setattr("kpcli.inference.predictor.Predictor", lambda *_: FakePredictor())
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: object) -> tuple[int, str, str]:
@@ -101,12 +101,12 @@ def test_dry_run(run: Run, source: Path, tmp_path: Path) -> None:
 def test_ctrl_c_then_resume(
     run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kpcli.predictor.Predictor", lambda *_: InterruptedPredictor(2))
+    monkeypatch.setattr("kpcli.inference.predictor.Predictor", lambda *_: InterruptedPredictor(2))
     code, out, _ = run("folder", source, "--out", "out")
     assert code == 130
     assert "interrupted: 2 files left; go on with --resume" in out
     assert len(rows(tmp_path / "out")) == 8
-    monkeypatch.setattr("kpcli.predictor.Predictor", lambda *_: FakePredictor())
+    monkeypatch.setattr("kpcli.inference.predictor.Predictor", lambda *_: FakePredictor())
     code, _, err = run("folder", source, "--out", "out")
     assert code == 3
     assert "--resume" in err
@@ -182,7 +182,7 @@ def test_a_first_attempt_that_failed_is_not_in_the_way(run: Run, source: Path) -
 def test_a_missing_ray_is_named_with_its_remedy(
     run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kpcli.workflows.annotate_engine.find_spec", lambda name: None)
+    monkeypatch.setattr("kpcli.workflows.annotate.engines.choose.find_spec", lambda name: None)
     code, _, err = run("folder", source, "--out", "out", "--engine", "ray")
     assert code == 4
     assert "pip install 'kpcli[ray]'" in err
@@ -197,7 +197,7 @@ def test_ctrl_c_before_and_after_the_work(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"kpcli.workflows.annotate.{stage}", interrupted)
+        patch.setattr(f"kpcli.workflows.annotate.run.{stage}", interrupted)
         code, out, err = run("folder", source, "--out", "out")
     assert (code, out) == (130, "")
     assert err == "interrupted; go on with --resume\n"

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.tiny import tiny_card, write_onnx_bundle
 from PIL import Image
-from tiny import tiny_card, write_onnx_bundle
 
 from kpcli.cli import app
 from kpcli.model_bundle import write_card

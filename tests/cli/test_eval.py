@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-from scored import (
+from helpers.scored import (
     BOX,
     StandIn,
     bundle_of_stand_in,
@@ -20,11 +19,12 @@ from scored import (
     write,
     write_bundle,
 )
+from PIL import Image
 
 from kpcli.drawing import TRUTH
 from kpcli.model_bundle import ModelBundle
 from kpcli.schemes import WFLW98, WFLW98_TO_IBUG68
-from kpcli.workflows import evaluate
+from kpcli.workflows.evaluate import run as evaluate
 
 
 @pytest.fixture

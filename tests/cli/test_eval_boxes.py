@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scored import (
+from helpers.scored import (
     BOX,
     EYES,
     bundle_of_stand_in,

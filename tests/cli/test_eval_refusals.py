@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scored import (
+from helpers.scored import (
     BOX,
     bundle_of_stand_in,
     face_shape,
@@ -19,7 +19,7 @@ from scored import (
 )
 
 from kpcli.schemes import IBUG68, WFLW98
-from kpcli.workflows import evaluate
+from kpcli.workflows.evaluate import run as evaluate
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny import tiny_card, write_faces
+from helpers.tiny import tiny_card, write_faces
 
 from kpcli.cli import app
 from kpcli.model_bundle import write_card

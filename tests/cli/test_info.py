@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from tiny import tiny_card
+from helpers.tiny import tiny_card
 
 from kpcli.cli import app
 from kpcli.model_bundle import ModelBundle, write_card

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.tiny import tiny_card, write_keras_bundle
 from PIL import Image
-from tiny import tiny_card, write_keras_bundle
 
 from kpcli.cli import app
 from kpcli.model_bundle import write_card

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dataset_builders import (
+from helpers.dataset_builders import (
     BUILDERS,
     build_celeba,
     build_cofw,
@@ -394,12 +394,12 @@ def test_a_failed_run_leaves_no_pictures(run: Run, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_leaves_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kpcli.workflows import prepare_pictures
+    from kpcli.workflows.prepare import pictures as prepare_pictures
 
     def interrupted(path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(prepare_pictures, "read_image", interrupted)
+    monkeypatch.setattr(prepare_pictures, "open_image", interrupted)
     root = build_kaggle(tmp_path / "data").root
     out = tmp_path / "o" / "f.csv"
     code, _, err = run(root, "--out", out)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from kpcli import options
-from kpcli.training.losses import LOSSES
+from kpcli.training.landmarks.losses import LOSSES
 
 PROBE = """
 import sys

@@ -1,5 +1,6 @@
 """The house's rules, kept by their tools: style, types, layers. The same here and in CI."""
 
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -34,3 +35,12 @@ def test_top_level_holds_nothing_else() -> None:
     top = {line.split("/")[0] for line in listed.stdout.splitlines()}
     allowed = {"kpcli", "tests", "sample_images", "pyproject.toml", "README.md", "LICENSE"}
     assert {name for name in top if not name.startswith(".")} <= allowed
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    import grimp
+
+    graph = grimp.build_graph("kpcli", include_external_packages=False)  # also within functions
+    imports = {m: graph.find_modules_directly_imported_by(m) for m in graph.modules}
+    assert len(imports) > 100
+    graphlib.TopologicalSorter(imports).prepare()  # raises CycleError and names the circle

@@ -12,8 +12,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fakes import FakeFaces, FakePredictor, InterruptedPredictor
-from media import drain, picture, turn_clockwise, write_animation, write_picture, write_video
+from helpers.fakes import FakeFaces, FakePredictor, InterruptedPredictor
+from helpers.media import (
+    drain,
+    picture,
+    turn_clockwise,
+    write_animation,
+    write_picture,
+    write_video,
+)
 from PIL import Image
 
 from kpcli.catalogue import WRITERS
@@ -21,8 +28,8 @@ from kpcli.errors import InputError
 from kpcli.images import read_image
 from kpcli.options import AnnotateOptions, FrameSelection
 from kpcli.sources import read_frames
-from kpcli.workflows.annotate import annotate
-from kpcli.workflows.annotate_report import Report
+from kpcli.workflows.annotate.report import Report
+from kpcli.workflows.annotate.run import annotate
 
 
 def run(source: Path, out: Path, **changes: object) -> Report:
@@ -461,8 +468,8 @@ class SpotPredictor(FakePredictor):
         size = crops.shape[1]
         peak = crops.mean(axis=3).reshape(len(crops), -1).argmax(axis=1)
         at = (2 * np.stack([peak % size, peak // size], axis=1) + 1) / size - 1
-        unit = (shape + at[:, None]).astype(np.float32)
-        return FakeFaces(unit, faces.scores, np.full(len(crops), 0.9, np.float32))
+        chunk = (shape + at[:, None]).astype(np.float32)
+        return FakeFaces(chunk, faces.scores, np.full(len(crops), 0.9, np.float32))
 
 
 def test_the_detector_may_rest_while_landmarks_lead_on(tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import FakeFaces, FakePredictor, TroublePredictor
-from media import picture, write_picture, write_video
+from helpers.fakes import FakeFaces, FakePredictor, TroublePredictor
+from helpers.media import picture, write_picture, write_video
 
 from kpcli.errors import InputError
 from kpcli.options import RAY, AnnotateOptions
-from kpcli.workflows.annotate import annotate
+from kpcli.workflows.annotate.run import annotate
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'kpcli[ray]'")
 from ray.cluster_utils import Cluster  # noqa: E402

@@ -15,14 +15,14 @@ from glob import glob
 from pathlib import Path
 
 import pytest
-from fakes import FakePredictor, InterruptedPredictor, TroublePredictor, write_bundle
-from media import picture, write_picture, write_video
+from helpers.fakes import FakePredictor, InterruptedPredictor, TroublePredictor, write_bundle
+from helpers.media import picture, write_picture, write_video
 
 from kpcli.detectors import create_detector
 from kpcli.errors import InputError, ModelError
 from kpcli.options import AnnotateOptions
-from kpcli.workflows import annotate_unit
-from kpcli.workflows.annotate import annotate, dry_run
+from kpcli.workflows.annotate import work
+from kpcli.workflows.annotate.run import annotate, dry_run
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -103,9 +103,9 @@ KILLED = """
 import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from fakes import FakePredictor
+from helpers.fakes import FakePredictor
 from kpcli.options import AnnotateOptions
-from kpcli.workflows.annotate import annotate
+from kpcli.workflows.annotate.run import annotate
 
 if __name__ == "__main__":
     print("begun", flush=True)
@@ -239,7 +239,7 @@ def test_resume_sees_a_changed_file_of_the_detector(
     def whole_image(spec: str, size: int) -> object:
         return create_detector("whole_image", size)
 
-    monkeypatch.setattr("kpcli.workflows.annotate_engine.create_detector", whole_image)
+    monkeypatch.setattr("kpcli.inference.finder.create_detector", whole_image)
     write_bundle(tmp_path / "bundle")
     (tmp_path / "bundle" / "openvino").mkdir()
     for name in ("a.pb", "a.pbtxt", "bundle/model.onnx", "bundle/openvino/model.bin"):
@@ -371,14 +371,14 @@ def test_a_decoder_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     folder = tmp_path / "in"
     for name in ("a.png", "b.png", "c.png"):
         write_picture(folder / name)
-    plain = annotate_unit.read_frames
+    plain = work.read_frames
 
     def slow(path: Path, *more: object) -> object:
         if path.name == "b.png":
             time.sleep(600)
         return plain(path, *more)
 
-    monkeypatch.setattr(annotate_unit, "read_frames", slow)
+    monkeypatch.setattr(work, "read_frames", slow)
     report = annotate(options(folder, tmp_path / "out", timeout=0.5), FakePredictor())
     assert report.counts == {"done": 2, "failed": 1}
     assert report.problems[0].file == "b.png"
@@ -388,13 +388,13 @@ def test_a_file_that_changes_while_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_picture(tmp_path / "in" / "a.png")
-    plain = annotate_unit.read_frames
+    plain = work.read_frames
 
     def changing(file: Path, *more: object) -> object:
         yield from plain(file, *more)
         path.write_bytes(path.read_bytes() + b"more")
 
-    monkeypatch.setattr(annotate_unit, "read_frames", changing)
+    monkeypatch.setattr(work, "read_frames", changing)
     report = annotate(options(tmp_path / "in", tmp_path / "out"), FakePredictor())
     assert report.counts == {"partial": 1}
     assert "changed while it was read" in report.problems[0].reason

@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import FakePredictor, InterruptedPredictor
-from media import picture, write_picture, write_video
+from helpers.fakes import FakePredictor, InterruptedPredictor
+from helpers.media import picture, write_picture, write_video
 
 from kpcli.errors import InputError
 from kpcli.options import AnnotateOptions, MergeOptions
-from kpcli.workflows.annotate import annotate
-from kpcli.workflows.annotate_plan import shard_of
-from kpcli.workflows.merge import merge
+from kpcli.workflows.annotate.merge import merge
+from kpcli.workflows.annotate.plan import shard_of
+from kpcli.workflows.annotate.run import annotate
 
 
 @pytest.fixture(scope="module")

@@ -16,20 +16,20 @@ from types import FrameType
 
 import numpy as np
 import pytest
-from dataset_builders import BUILDERS
-from fakes import FakePredictor
-from media import write_picture
-from mutants import mutant, text_mutant
+from helpers.dataset_builders import BUILDERS
+from helpers.fakes import FakePredictor
+from helpers.media import write_picture
+from helpers.mutants import mutant, text_mutant
 
 from kpcli.dataset_csv import BOXES, SPLITS, read_dataset
 from kpcli.errors import InputError, KpcliError, UsageError
 from kpcli.options import AnnotateOptions, EvalOptions, PrepareOptions
 from kpcli.schemes import get_scheme
-from kpcli.workflows.annotate import annotate
-from kpcli.workflows.evaluate import measure, protocol_for
-from kpcli.workflows.evaluation_faces import predict_faces
-from kpcli.workflows.prepare import prepare
-from kpcli.workflows.prepare_report import Prepared
+from kpcli.workflows.annotate.run import annotate
+from kpcli.workflows.evaluate.faces import predict_faces
+from kpcli.workflows.evaluate.run import measure, protocol_for
+from kpcli.workflows.prepare.report import Prepared
+from kpcli.workflows.prepare.run import prepare
 
 COUNT = int(os.environ.get("KPCLI_FUZZ", "120"))
 SECONDS = 20

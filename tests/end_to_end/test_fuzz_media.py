@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import FakePredictor
-from media import picture, write_animation, write_picture, write_video
-from mutants import mutant
+from helpers.fakes import FakePredictor
+from helpers.media import picture, write_animation, write_picture, write_video
+from helpers.mutants import mutant
 from PIL import Image
 
 from kpcli.options import AnnotateOptions
-from kpcli.workflows.annotate import annotate
+from kpcli.workflows.annotate.run import annotate
 
 COUNT = int(os.environ.get("KPCLI_FUZZ", "120"))
 KINDS = ("a.jpg", "a.png", "a.webp", "a.gif", "a.tiff", "a.bmp", "anim.gif", "anim.webp", "a.mp4",

@@ -6,11 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpcli.boxes import (
-    Letterbox,
     average_precision,
-    cell_grid,
-    decode,
-    encode,
     face_boxes,
     grade,
     pairwise_iou,
@@ -18,6 +14,8 @@ from kpcli.boxes import (
     turned_back,
     wider_to_landmark,
 )
+from kpcli.cells import cell_grid, decode, encode
+from kpcli.letterbox import Letterbox
 from kpcli.types import FaceBox
 
 STRIDES = (8, 16, 32, 64)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_builders import face
+from helpers.dataset_builders import face
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

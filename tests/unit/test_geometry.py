@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from dataset_builders import UNIT_FACES, face
+from helpers.dataset_builders import UNIT_FACES, face
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_builders import picture
+from helpers.dataset_builders import picture
 from PIL import Image
 
 from kpcli import images

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from dataset_builders import UNIT_FACES, face, unit_face68, unit_face98
+from helpers.dataset_builders import UNIT_FACES, face, unit_face68, unit_face98
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import crops, write_onnx
+from helpers.tiny import crops, write_onnx
 
 from kpcli.runtimes import onnx_runtime
 

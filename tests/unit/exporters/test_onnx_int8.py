@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import SIZE, crops, write_onnx
+from helpers.tiny import SIZE, crops, write_onnx
 
 from kpcli.runtimes import onnx_runtime
 

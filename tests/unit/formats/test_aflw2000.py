@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_builders import build_300w_lp, build_aflw2000, face
+from helpers.dataset_builders import build_300w_lp, build_aflw2000, face
 from scipy.io import savemat
 
 from kpcli.formats.aflw2000 import read, sniff

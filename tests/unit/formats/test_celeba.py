@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dataset_builders import build_celeba
+from helpers.dataset_builders import build_celeba
 
 from kpcli.formats.celeba import read, sniff
 from kpcli.types import FaceBox, Reject, Sample

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from dataset_builders import coco_annotation, coco_json, face, picture, save
+from helpers.dataset_builders import coco_annotation, coco_json, face, picture, save
 
 from kpcli.formats.coco import read, sniff
 from kpcli.types import FaceBox, Reject, Sample

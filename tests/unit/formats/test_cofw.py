@@ -4,7 +4,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from dataset_builders import build_cofw, face, picture
+from helpers.dataset_builders import build_cofw, face, picture
 
 from kpcli.formats.cofw import read
 from kpcli.types import FaceBox, Reject, Sample

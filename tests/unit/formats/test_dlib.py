@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from dataset_builders import dlib_image, dlib_xml, face
+from helpers.dataset_builders import dlib_image, dlib_xml, face
 
 from kpcli.dataset_csv import BOXES
 from kpcli.formats.dlib import read, sniff

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_builders import face, picture, pts_text, save
+from helpers.dataset_builders import face, picture, pts_text, save
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_builders import build_kaggle, face, kaggle_row, picture
+from helpers.dataset_builders import build_kaggle, face, kaggle_row, picture
 
 from kpcli.formats.kaggle import read, sniff
 from kpcli.types import Reject, Sample

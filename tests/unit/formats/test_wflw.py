@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_builders import build_wflw, face, wflw_line
+from helpers.dataset_builders import build_wflw, face, wflw_line
 
 from kpcli.formats.wflw import read
 from kpcli.types import FaceBox, Reject, Sample

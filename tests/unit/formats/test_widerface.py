@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dataset_builders import build_widerface
+from helpers.dataset_builders import build_widerface
 
 from kpcli.formats.widerface import read
 from kpcli.types import FaceBox, Reject, Sample

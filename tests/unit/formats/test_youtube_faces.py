@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_builders import build_youtube_faces
+from helpers.dataset_builders import build_youtube_faces
 from PIL import Image
 
 from kpcli.formats.youtube_faces import read

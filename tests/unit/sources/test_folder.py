@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from media import write_picture
+from helpers.media import write_picture
 
 from kpcli.errors import InputError
 from kpcli.sources.folder import STATE, list_media

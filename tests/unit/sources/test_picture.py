@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media import drain, picture, write_animation, write_picture
+from helpers.media import drain, picture, write_animation, write_picture
 from PIL import Image
 
 from kpcli.errors import InputError

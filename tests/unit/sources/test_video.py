@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media import drain, picture, turn_clockwise, write_video
+from helpers.media import drain, picture, turn_clockwise, write_video
 
 from kpcli.options import FrameSelection
 from kpcli.sources import read_frames

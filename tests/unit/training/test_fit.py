@@ -13,13 +13,14 @@ from kpcli.dataset_csv import write_dataset
 from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.geometry import tight_box
 from kpcli.images import write_image
+from kpcli.inference.predictor import Predictor
 from kpcli.model_bundle import ModelBundle
 from kpcli.options import AugmentOptions, TrainOptions
-from kpcli.predictor import Predictor
 from kpcli.runtimes.keras_runtime import load_model
+from kpcli.training import run_folder
 from kpcli.training.fit import Checkpoint, Schedule, averaging_momentum, compiled
+from kpcli.training.landmarks import train as train_landmarks
 from kpcli.types import Sample
-from kpcli.workflows import run_folder, train_landmarks
 from kpcli.workflows import train as workflow
 
 

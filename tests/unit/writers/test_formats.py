@@ -14,21 +14,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kpcli.catalogue import load
+from kpcli.catalogue import WRITERS
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import FaceBox, FrameFaces, Prediction
+from kpcli.types import Face, FaceBox, FrameFaces, HeadPose
 
 SCHEME = LandmarkScheme("two", ("eye", "mouth"), edges=((0, 1),))
 
 
-def face(track: int, shift: float = 0.0, **changes: Any) -> Prediction:
-    values = Prediction(
-        source=Path("x"),
-        index=1,
-        seconds=0.0,
-        face=FaceBox(10 + shift, 20, 30 + shift, 50, 0.9),
+def face(track: int, shift: float = 0.0, **changes: Any) -> Face:
+    values = Face(
+        box=FaceBox(10 + shift, 20, 30 + shift, 50, 0.9),
         points=np.array([[11.5 + shift, 22], [13 + shift, 44.25]], np.float32),
-        scores=np.array([0.5, 1.0], np.float32),
+        point_confidences=np.array([0.5, 1.0], np.float32),
         confidence=0.75,
         track=track,
     )
@@ -37,11 +34,11 @@ def face(track: int, shift: float = 0.0, **changes: Any) -> Prediction:
 
 def frames() -> list[FrameFaces]:
     """A picture with two faces, one with none, a video whose second face comes and goes."""
-    pose = {"pose": (10.0, -5.0, 2.5)}
+    pose = HeadPose(10.0, -5.0, 2.5)
     plan = [
         ("a/p.jpg", 1, 0.0, (face(0), face(1, 100.0)), False),
         ("b/p.jpg", 1, 0.0, (), False),
-        ("v.mp4", 1, 0.0, (face(0, extra=pose),), True),
+        ("v.mp4", 1, 0.0, (face(0, pose=pose),), True),
         ("v.mp4", 2, 61.5, (), True),
         ("v.mp4", 3, 62.0, (face(0, 1.0), face(1, 50.0)), True),
     ]
@@ -49,7 +46,7 @@ def frames() -> list[FrameFaces]:
 
 
 def write(name: str, out: Path, what: Iterable[FrameFaces] | None = None) -> Path:
-    module = load("writer", name)
+    module = WRITERS.load(name)
     with module.create(out, SCHEME) as writer:
         for frame in what if what is not None else frames():
             writer.write(frame)

@@ -4,13 +4,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from media import picture, write_animation, write_video
+from helpers.media import picture, write_animation, write_video
 
 from kpcli.errors import InputError
 from kpcli.options import ALL_FRAMES, FrameSelection
 from kpcli.schemes import IBUG68
 from kpcli.sources import read_frames
-from kpcli.types import FaceBox, Prediction
+from kpcli.types import Face, FaceBox
 from kpcli.writers.overlay import VideoOverlay, draw_faces, overlay_name
 
 
@@ -38,14 +38,14 @@ def test_a_name_that_another_file_has_is_avoided(tmp_path: Path) -> None:
     assert len(set(names)) == 3
 
 
-def face(left: float, top: float, side: float) -> Prediction:
+def face(left: float, top: float, side: float) -> Face:
     angle = np.linspace(0, 2 * np.pi, 68, endpoint=False)
     points = np.stack([np.cos(angle), np.sin(angle)], 1) * side / 3 + [
         left + side / 2,
         top + side / 2,
     ]
     box = FaceBox(left, top, left + side, top + side)
-    return Prediction(Path("a"), 1, 0, box, points.astype(np.float32), np.ones(68), 0.9, 0)
+    return Face(box, points.astype(np.float32), np.ones(68), 0.9)
 
 
 def test_drawing_changes_the_face_and_leaves_the_rest() -> None:

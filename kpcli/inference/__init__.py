@@ -1,0 +1,1 @@
+"""Frames in, faces with landmarks out; knows no folder and no command."""

@@ -1,0 +1,189 @@
+"""Follow the faces of a video by their own landmarks.
+
+A face's landmarks tell where to look for it in the next frame, more steadily than a detector does;
+the detector finds new faces and confirms the old ones, and may rest between.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from kpcli.geometry import landmark_box
+from kpcli.schemes import LandmarkScheme
+from kpcli.types import Face, FaceBox
+
+LEAST_CONFIDENCE = 0.4
+"""A followed face below this is lost."""
+DROP = 0.75
+"""So is one whose confidence falls below this part of what it was when it was detected."""
+GROWTH = 1.5
+"""A face does not grow or shrink so much from frame to frame."""
+SAME = 0.5
+"""Two boxes that overlap so far are one face."""
+UNCONFIRMED = 0.5
+"""Seconds for which a face is followed that the detector no longer sees."""
+
+
+TRUST = 0.7
+"""A detected box that overlaps the expected one so far confirms it; else it replaces it."""
+UNREST = 0.04
+"""Face sides that a still face's box moves from frame to frame."""
+DRIFT = 0.12
+"""Face sides that the landmarks may be away from where they were expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """Where a face is expected, how sure it was, when the detector last saw it, where it was."""
+
+    box: FaceBox
+    sure: float
+    confirmed: float
+    centre: tuple[float, float]
+
+    @classmethod
+    def met(cls, box: FaceBox, seconds: float) -> _Followed:
+        """A face that the detector has just found."""
+        return cls(box, 0.0, seconds, box.centre)
+
+    def seen(self, box: FaceBox, sure: float) -> _Followed:
+        """The same face a frame later, expected to go on as it went.
+
+        Landmarks tremble with the box that they are predicted from: the box of a face that stands
+        still stays where it is, so that its landmarks do.
+        """
+        x, y = box.centre
+        dx, dy = (x - self.centre[0], y - self.centre[1]) if self.sure else (0.0, 0.0)
+        # Less than the landmarks' own unrest is no motion.
+        length = math.hypot(dx, dy)
+        share = max(0.0, 1 - UNREST * box.side / length) if length else 0.0
+        if not share and _near(box, self.box):
+            return _Followed(self.box, sure, self.confirmed, (x, y))
+        dx, dy = share * dx, share * dy
+        ahead = FaceBox(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy, box.score)
+        return _Followed(ahead, sure, self.confirmed, (x, y))
+
+
+def _near(box: FaceBox, other: FaceBox) -> bool:
+    """Whether all sides differ by no more than a still face's do."""
+    pairs = zip(
+        (box.left, box.top, box.right, box.bottom),
+        (other.left, other.top, other.right, other.bottom),
+        strict=True,
+    )
+    return all(abs(a - b) <= UNREST * box.side for a, b in pairs)
+
+
+def _partners(old: Sequence[FaceBox], new: Sequence[FaceBox]) -> dict[int, int]:
+    """For places in ``new``, the place in ``old`` of the box that it overlaps most."""
+    pairs = [(a.iou(b), i, k) for i, a in enumerate(old) for k, b in enumerate(new)]
+    partner: dict[int, int] = {}
+    for overlap, i, k in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2])):
+        if overlap >= SAME and i not in partner.values() and k not in partner:
+            partner[k] = i
+    return partner
+
+
+def _alike(box: FaceBox, other: FaceBox, drift: float) -> bool:
+    near = math.dist(box.centre, other.centre) <= drift * box.side
+    return near and other.side / GROWTH < box.side < other.side * GROWTH
+
+
+def _any_same(box: FaceBox, others: Sequence[FaceBox]) -> bool:
+    return any(box.iou(other) > SAME for other in others)
+
+
+class Follower:
+    """Decides where to look in the next frame of one video.
+
+    Parameters
+    ----------
+    every : int
+        The detector looks at least at every such frame.
+    scheme : LandmarkScheme
+    """
+
+    def __init__(self, every: int, scheme: LandmarkScheme) -> None:
+        self._every = every
+        self._scheme = scheme
+        self._age = every
+        self._faces: list[_Followed] = []
+        self._tried: list[_Followed] = []
+
+    @property
+    def due(self) -> bool:
+        """Whether the detector must look at the next frame."""
+        return self._age >= self._every or not self._faces
+
+    def expected(self) -> list[FaceBox]:
+        """Where the faces of the last frame are looked for in this one."""
+        self._tried = list(self._faces)
+        return [face.box for face in self._tried]
+
+    def joined(
+        self, detected: Sequence[FaceBox], seconds: float, lost: Collection[int] = ()
+    ) -> list[FaceBox]:
+        """Where to look, now that the detector has spoken.
+
+        A face that it confirms is looked for where it is expected, except those ``lost`` (places
+        in `expected`), which are given up.
+        """
+        old = [face for i, face in enumerate(self._faces) if i not in lost]
+        partner = _partners([face.box for face in old], detected)
+        new = [_Followed.met(box, seconds) for box in detected]
+        for k, i in partner.items():
+            box = old[i].box if old[i].box.iou(detected[k]) >= TRUST else detected[k]
+            new[k] = replace(old[i], box=box, confirmed=seconds)
+        unseen = [
+            face
+            for i, face in enumerate(old)
+            if i not in partner.values() and seconds - face.confirmed <= UNCONFIRMED
+        ]
+        self._tried = new + unseen
+        self._age = 0
+        return [face.box for face in self._tried]
+
+    def lost(self, faces: Sequence[Face], drift: float = DRIFT) -> set[int]:
+        """Places of the faces, predicted where they were expected, that are not there."""
+        lost = set()
+        boxes: list[FaceBox] = []
+        for i, (face, tried) in enumerate(zip(faces, self._tried, strict=True)):
+            box = self._box(face)
+            sure = face.confidence >= max(LEAST_CONFIDENCE, DROP * tried.sure)
+            if (
+                box is not None
+                and sure
+                and _alike(box, tried.box, drift)
+                and not _any_same(box, boxes)
+            ):
+                boxes.append(box)
+            else:
+                lost.add(i)
+        return lost
+
+    def saw(self, faces: Sequence[Face], seconds: float) -> list[Face]:
+        """The faces of this frame, less those that were only expected and are not there."""
+        gone = self.lost(faces, drift=math.inf)
+        kept: list[Face] = []
+        self._faces = []
+        for i, (face, tried) in enumerate(zip(faces, self._tried, strict=True)):
+            confirmed = tried.confirmed == seconds
+            if i not in gone:
+                sure = face.confidence if confirmed else tried.sure
+                box = self._box(face)
+                assert box is not None, "a face without a box is lost"
+                self._faces.append(tried.seen(box, sure))
+            if confirmed or i not in gone:
+                kept.append(face)
+        self._age += 1
+        return kept
+
+    def _box(self, face: Face) -> FaceBox | None:
+        try:
+            box = landmark_box(face.points, self._scheme)
+        except ValueError:
+            return None
+        usable = math.isfinite(box.side) and box.side > 0
+        return FaceBox(box.left, box.top, box.right, box.bottom, face.box.score) if usable else None

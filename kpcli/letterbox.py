@@ -1,0 +1,67 @@
+"""A picture fitted into a size that a network takes, and boxes to there and back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from kpcli.boxes import Array
+from kpcli.types import Pixels
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """A picture scaled to a long side and padded at right and bottom to whole multiples."""
+
+    pixels: Pixels
+    scale: tuple[float, float]
+    """Letterbox pixels a picture pixel, horizontally and vertically."""
+    filled: tuple[int, int]
+    """Columns and rows that show the picture."""
+
+    @classmethod
+    def fit(cls, picture: Pixels, long_side: int, multiple: int) -> Letterbox:
+        """The picture with its long side at ``long_side``, then black up to the multiples."""
+        height, width = picture.shape[:2]
+        factor = long_side / max(height, width)
+        new = max(1, round(width * factor)), max(1, round(height * factor))
+        rows, columns = (math.ceil(n / multiple) * multiple for n in new[::-1])
+        scaled = _scaled(picture, new)
+        if (columns, rows) == new:
+            pixels = scaled
+        else:
+            pixels = np.zeros((rows, columns, 3), np.uint8)
+            pixels[: new[1], : new[0]] = scaled
+        return cls(pixels, (new[0] / width, new[1] / height), new)
+
+    def smaller(self, share: float, multiple: int) -> Letterbox:
+        """The same picture with its long side at this share of what it is."""
+        columns, rows = self.filled
+        long_side = max(1, round(share * max(self.filled)))
+        small = Letterbox.fit(self.pixels[:rows, :columns], long_side, multiple)
+        scale = self.scale[0] * small.scale[0], self.scale[1] * small.scale[1]
+        return replace(small, scale=scale)
+
+    def to_picture(self, boxes: Array) -> Array:
+        """Letterbox pixels (..., 4) to pixels of the picture."""
+        scale = np.array([*self.scale, *self.scale])
+        return np.asarray((boxes + 0.5) / scale - 0.5)
+
+    def to_letterbox(self, boxes: Array) -> Array:
+        """Pixels of the picture (..., 4) to letterbox pixels."""
+        scale = np.array([*self.scale, *self.scale])
+        return np.asarray((boxes + 0.5) * scale - 0.5)
+
+
+def _scaled(picture: Pixels, size: tuple[int, int]) -> Pixels:
+    """The picture at this width and height; halves are averages, and fast to come by."""
+    while picture.shape[1] >= 2 * size[0] and picture.shape[0] >= 2 * size[1]:
+        half = picture.shape[1] // 2, picture.shape[0] // 2
+        picture = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_LINEAR), np.uint8)
+    if size == picture.shape[1::-1]:
+        return picture
+    way = cv2.INTER_AREA if size[0] < picture.shape[1] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)

@@ -1,0 +1,113 @@
+"""Faces in memory, and batches of them: no tf.data, so every Keras backend can train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from kpcli.geometry import CropTransform
+from kpcli.options import AugmentOptions
+from kpcli.schemes import LandmarkScheme
+from kpcli.training.augment import geometric, photometric, scaled
+from kpcli.training.faces import FaceStore, plain_crop
+from kpcli.types import FaceBox, Pixels, Points
+
+
+class TrainingBatches(keras.utils.PyDataset):
+    """Augmented batches; batch i of epoch e is the same whenever it is asked for.
+
+    Yields (crops (B, S, S, C) uint8, targets): ``points`` (B, N, 2) with 0 for NaN, ``mask``
+    (B, N) 1 where labelled, ``face`` (B, 1) 1 for a face and 0 for a crop that shows none: of
+    those, each kind of ``negatives`` has the same share, however many patches it has.
+    """
+
+    def __init__(
+        self,
+        store: FaceStore,
+        scheme: LandmarkScheme,
+        augment: AugmentOptions,
+        batch_size: int,
+        seed: int,
+        *,
+        box_from_points: bool,
+        negatives: Sequence[Sequence[Pixels]] = (),
+        negative_share: float = 0.0,
+        workers: int = 1,
+    ) -> None:
+        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
+        self.store = store
+        self.scheme = scheme
+        self.augment = scaled(augment)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.box_from_points = box_from_points
+        self.negatives = [kind for kind in negatives if kind]
+        self.n_negative = round(batch_size * negative_share) if self.negatives else 0
+        self.start_epoch(0)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Shuffle for this epoch (numbered from 0)."""
+        self.epoch = epoch
+        self._order = np.random.default_rng([self.seed, epoch]).permutation(len(self.store))
+
+    def __len__(self) -> int:
+        return max(1, len(self.store) // (self.batch_size - self.n_negative))
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        n_faces = self.batch_size - self.n_negative
+        chosen = self._order[index * n_faces : (index + 1) * n_faces]
+        pairs = [self._face(rng, int(i)) for i in chosen]
+        nothing = np.full((self.scheme.n_points, 2), np.nan, np.float32)
+        pairs += [(self._negative(rng), nothing) for _ in range(self.n_negative)]
+        crops = np.stack([self.store.crop.finish(c) for c, _ in pairs])
+        points = np.stack([p for _, p in pairs])
+        faces = np.array([[1.0]] * len(chosen) + [[0.0]] * self.n_negative, np.float32)
+        return crops, targets(points, faces)
+
+    def release(self) -> None:
+        """Let go of faces and backgrounds, whoever still holds these batches."""
+        self.store.release()
+        self.negatives, self.n_negative = [], 0
+
+    def _face(self, rng: np.random.Generator, index: int) -> tuple[Pixels, Points]:
+        region, crop = self.store[index], self.store.crop
+        if self.augment.strength == 0:
+            return plain_crop(region, crop)
+        # Copied, for the crop's oblique lines are slow to read from memory that no cache holds:
+        # both together take half the time.
+        pixels, points = geometric(
+            rng, region.pixels.copy(), region.points, region.box, self.scheme, self.augment,
+            crop.size, crop.scale, box_from_points=self.box_from_points,
+        )  # fmt: skip
+        return photometric(rng, pixels, self.augment), points
+
+    def _negative(self, rng: np.random.Generator) -> Pixels:
+        kind = self.negatives[int(rng.integers(len(self.negatives)))]
+        patch = kind[int(rng.integers(len(kind)))]
+        side = patch.shape[0]
+        box = FaceBox(0, 0, side - 1, side - 1)
+        transform = CropTransform.from_box(
+            box, self.store.crop.size, float(rng.uniform(0.5, 1.0)),
+            rotation=float(rng.uniform(-30, 30)), mirror=bool(rng.random() < 0.5),
+        )  # fmt: skip
+        # Any side up: unsure faces are looked at from all four.
+        crop = np.ascontiguousarray(np.rot90(transform.to_crop(patch), int(rng.integers(4))))
+        return photometric(rng, crop, self.augment)
+
+
+def targets(points: Points, faces: NDArray[np.float32]) -> dict[str, Any]:
+    """Targets of a batch from points (B, N, 2) that may be NaN."""
+    mask = (~np.isnan(points).any(axis=-1)).astype(np.float32)
+    return {"points": np.nan_to_num(points), "mask": mask, "face": faces}
+
+
+def validation_arrays(store: FaceStore) -> tuple[NDArray[np.uint8], Points]:
+    """All faces of a store as un-augmented crops (B, S, S, C) and unit points (B, N, 2)."""
+    pairs = [plain_crop(store[i], store.crop) for i in range(len(store))]
+    crops = np.stack([store.crop.finish(c) for c, _ in pairs])
+    return crops, np.stack([p for _, p in pairs])

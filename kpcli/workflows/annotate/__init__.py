@@ -1,0 +1,1 @@
+"""``kpcli annotate`` and ``kpcli merge``: pictures and videos to tables and overlays."""

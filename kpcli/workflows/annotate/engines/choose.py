@@ -1,0 +1,82 @@
+"""Which engine does a run: this process, several of this machine, or a Ray cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from kpcli.errors import ModelError, UsageError
+from kpcli.inference.upright import FacePredictor
+from kpcli.model_bundle import ModelBundle
+from kpcli.options import ENGINES, RAY, AnnotateOptions
+from kpcli.runtimes import AUTO, usable
+from kpcli.sources.folder import is_video
+from kpcli.workflows.annotate.engines.serial import run_serial
+from kpcli.workflows.annotate.work import Chunk, ChunkResult, Job
+
+MUCH_WORK = 64
+"""From so many pictures on, starting processes pays."""
+
+A_VIDEO = 32
+"""Pictures whose work a video may be."""
+
+
+def check_engine(name: str) -> None:
+    """See that chunks can be run so.
+
+    Raises
+    ------
+    UsageError
+        If there is no such engine.
+    ModelError
+        If its library is not installed.
+    """
+    if name not in ENGINES:
+        raise UsageError(f"unknown engine {name!r}", expected=", ".join(ENGINES))
+    if name == RAY and find_spec("ray") is None:
+        raise ModelError(
+            "--engine ray needs Ray, which is not installed",
+            next_step="pip install 'kpcli[ray]', on all nodes of the cluster",
+        )
+
+
+def run_chunks(
+    chunks: Sequence[Chunk], job: Job, predictor: FacePredictor | None
+) -> Iterator[ChunkResult]:
+    """The results of all chunks, as they get done."""
+    if job.options.engine == RAY:
+        from kpcli.workflows.annotate.engines.ray import run_ray
+
+        return run_ray(chunks, job, predictor)
+    workers = _workers(chunks, job.options, predictor)
+    if workers <= 1:
+        return run_serial(chunks, job, predictor)
+    from kpcli.workflows.annotate.engines.processes import run_pool
+
+    return run_pool(chunks, job, predictor, workers)
+
+
+def _workers(
+    chunks: Sequence[Chunk], options: AnnotateOptions, predictor: FacePredictor | None
+) -> int:
+    if options.workers:
+        return min(options.workers, len(chunks))
+    if predictor is not None or _runtime(options) == "keras":
+        return 1  # Keras takes seconds and hundreds of megabytes to start, and uses every core
+    work = sum(A_VIDEO if is_video(Path(f)) else 1 for chunk in chunks for f in chunk.files)
+    return min(cores(), len(chunks)) if work >= MUCH_WORK else 1
+
+
+def _runtime(options: AnnotateOptions) -> str:
+    if options.runtime != AUTO:
+        return options.runtime
+    return next(iter(usable(ModelBundle.open(options.model))), "")
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,125 @@
+"""Chunks of work in several workers, each of which may hang or die without harm to the rest.
+
+`Pool` hands out the chunks and deals with what becomes of them; `run_pool` has its workers in
+processes of this machine. What a worker sends is a `ChunkResult`, the name of the file it has in
+hand (a sign of life), True once it is ready, or why it cannot go on.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+
+from kpcli.errors import KpcliError
+from kpcli.inference.finder import FaceFinder
+from kpcli.inference.upright import FacePredictor
+from kpcli.workflows.annotate.engines.pool import (
+    STEP,
+    Beat,
+    Ended,
+    Message,
+    Pool,
+    Trace,
+    Worker,
+    one_thread,
+)
+from kpcli.workflows.annotate.work import Chunk, ChunkResult, Job, run_chunk
+
+
+def run_pool(
+    chunks: Sequence[Chunk], job: Job, predictor: FacePredictor | None, workers: int
+) -> Iterator[ChunkResult]:
+    """The results of all chunks, from processes of this machine; see `Pool.run`."""
+    return _Processes(chunks, job, predictor).run(workers)
+
+
+class _Process(Worker):
+    """One process as its parent sees it."""
+
+    def __init__(self, job: Job, predictor: FacePredictor | None) -> None:
+        super().__init__()
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process: SpawnProcess = context.Process(
+            target=_work, args=(theirs, job, predictor), daemon=True
+        )
+        with _no_interrupts():
+            self.process.start()
+        theirs.close()
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Processes that are started here never see Ctrl-C: it is the parent's affair."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Processes(Pool[_Process]):
+    advice = "try --workers 1"
+
+    def __init__(self, chunks: Sequence[Chunk], job: Job, predictor: FacePredictor | None) -> None:
+        super().__init__(chunks, job)
+        self._job = job
+        self._predictor = predictor
+
+    def start(self) -> _Process:
+        return _Process(self._job, self._predictor)
+
+    def send(self, worker: _Process, chunk: Chunk) -> None:
+        with suppress(OSError):  # if it has died, `news` will say so
+            worker.connection.send(chunk)
+
+    def news(self) -> Iterator[tuple[_Process, Message]]:
+        by_connection = {w.connection: w for w in self.workers}
+        for connection in wait(list(by_connection), timeout=STEP):
+            worker = by_connection[connection]  # type: ignore[index]  # only ours are waited for
+            try:
+                yield worker, worker.connection.recv()
+            except (EOFError, OSError, pickle.UnpicklingError):
+                worker.process.join(5)
+                yield worker, Ended(f"exit code {worker.process.exitcode}")
+
+    def kill(self, worker: _Process) -> None:
+        worker.process.kill()
+        worker.process.join()
+        worker.connection.close()
+
+
+def _work(connection: Connection, job: Job, predictor: FacePredictor | None) -> None:
+    """A worker's life: chunks in, results out, until the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    one_thread()
+
+    def alive(file: str) -> None:
+        try:
+            connection.send(file)
+        except OSError:
+            os._exit(1)  # the parent is gone
+
+    try:
+        finder: FaceFinder = FaceFinder(job.options, predictor=predictor)
+        connection.send(True)
+        beat = Beat(alive)
+        while True:
+            chunk = connection.recv()
+            connection.send(run_chunk(chunk, job, finder, beat))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # the parent is gone
+    except KpcliError as e:
+        connection.send(e)
+    except Exception:
+        connection.send(Trace(traceback.format_exc()))

@@ -1,0 +1,188 @@
+"""The outcome of an annotation run: exit code, summary, manifest.csv, run.json."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kpcli import __version__
+from kpcli.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED
+from kpcli.files import staged_path
+from kpcli.options import AnnotateOptions, MergeOptions
+from kpcli.workflows.annotate.ledger import (
+    DONE,
+    FAILED,
+    MANIFEST,
+    NO_FACE,
+    OVERLAYS,
+    PARTIAL,
+    RUN,
+    SKIPPED,
+    FileResult,
+)
+from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
+
+_NAMED = 5
+"""Problems that the summary spells out."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of a run; owns the exit code."""
+
+    out: Path
+    overlays: bool
+    planned: int
+    counts: Counter[str]
+    faces: int
+    frames: int
+    ignored: Counter[str]
+    problems: Sequence[FileResult]
+    silent: Counter[str]
+    """Overlays without their sound, by its codec."""
+    interrupted: bool
+    runtime: str
+    written: Sequence[Path]
+
+    @property
+    def exit_code(self) -> int:
+        """0 done; 5 some files failed or ended early; 130 interrupted."""
+        if self.interrupted:
+            return EXIT_INTERRUPTED
+        return EXIT_SOME_FAILED if self.counts[FAILED] or self.counts[PARTIAL] else 0
+
+    def summary(self) -> str:
+        """Plain words for the end of the run."""
+        done = sum(self.counts.values())
+        lines = [f"{many(done, 'file')}, {many(self.frames, 'frame')}, {many(self.faces, 'face')}"]
+        words = {
+            DONE: "with faces",
+            NO_FACE: "without a face",
+            PARTIAL: "only in part",
+            FAILED: "failed",
+            SKIPPED: "skipped (no frame selected)",
+        }
+        lines += [f"  {self.counts[s]} {w}" for s, w in words.items() if self.counts[s]]
+        if self.ignored:
+            kinds = ", ".join(f"{n} {e}" for e, n in self.ignored.most_common(5))
+            ignored = sum(self.ignored.values())
+            lines.append(f"  {ignored} ignored, neither picture nor video: {kinds}")
+        lines += [f"  {r.status}: {r.file}: {r.reason}" for r in self.problems[:_NAMED]]
+        if len(self.problems) > _NAMED:
+            lines.append(f"  ... and {len(self.problems) - _NAMED} more, see {MANIFEST}")
+        if self.interrupted:
+            left = self.planned - done
+            lines.append(f"interrupted: {many(left, 'file')} left; go on with --resume")
+        if self.runtime:
+            lines.append(f"model ran on: {self.runtime}")
+        lines.append(f"landmarks: {self.out / LANDMARKS}")
+        if self.overlays:
+            lines.append(f"overlays:  {self.out / OVERLAYS}")
+        if self.silent:
+            codecs = ", ".join(f"{n} {codec}" for codec, n in self.silent.most_common())
+            lines.append(f"  without their sound, which MP4 cannot carry: {codecs}")
+        lines += [f"also:      {path}" for path in self.written]
+        return "\n".join(lines)
+
+
+def many(count: int, what: str) -> str:
+    """The count and its word, in the plural where it is due."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def make_report(
+    out: Path,
+    results: Sequence[FileResult],
+    *,
+    planned: int,
+    ignored: Counter[str],
+    written: Sequence[Path],
+    overlays: bool,
+    interrupted: bool = False,
+    runtime: str = "",
+) -> Report:
+    """Count the outcomes of the files."""
+    return Report(
+        out=out,
+        overlays=overlays,
+        planned=planned,
+        counts=Counter(r.status for r in results),
+        faces=sum(r.faces for r in results),
+        frames=sum(r.frames for r in results),
+        ignored=ignored,
+        problems=[r for r in results if r.status in (FAILED, PARTIAL)],
+        silent=Counter(r.silent for r in results if r.silent),
+        interrupted=interrupted,
+        runtime=runtime,
+        written=written,
+    )
+
+
+def write_manifest(path: Path, staging: Path, results: Iterable[FileResult]) -> None:
+    """manifest.csv: what became of each file."""
+    with (
+        staged_path(path, staging) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["file", "status", "faces", "reason", "seconds"])
+        for r in results:
+            writer.writerow([r.file, r.status, r.faces, r.reason, f"{r.seconds:.3f}"])
+
+
+def write_run(
+    options: AnnotateOptions | MergeOptions,
+    model: str,
+    scheme: str,
+    report: Report,
+    staging: Path,
+    started: float,
+) -> None:
+    """run.json: everything needed to know later how the results came about."""
+    values: dict[str, Any] = {
+        "options": asdict(options),
+        "versions": _versions(),
+        "platform": platform.platform(),
+        "model": model,
+        "runtime": report.runtime,
+        "scheme": scheme,
+        "files": dict(report.counts),
+        "faces": report.faces,
+        "frames": report.frames,
+        "ignored": dict(report.ignored),
+        "interrupted": report.interrupted,
+        "exit_code": report.exit_code,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(started)),
+        "seconds": round(time.time() - started, 3),
+    }
+    with staged_path(options.out / RUN, staging) as temporary:
+        text = json.dumps(values, indent=1, default=str, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+
+
+def read_run(folder: Path) -> dict[str, Any] | None:
+    """What `write_run` wrote; None if there is none that can be read."""
+    try:
+        values: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        return values
+    except (OSError, ValueError):
+        return None
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"kpcli": __version__, "python": platform.python_version()}
+    for name in ("numpy", "opencv-python", "pillow", "av", "keras", "tensorflow"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found

@@ -1,0 +1,1 @@
+"""``kpcli eval``: a bundle scored on a split by a named protocol."""

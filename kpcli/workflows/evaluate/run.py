@@ -1,0 +1,163 @@
+"""kpcli eval: score a model bundle on one split of a prepared CSV."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from kpcli.catalogue import Detector
+from kpcli.dataset_csv import BOXES, read_dataset
+from kpcli.errors import InputError, ModelError, UsageError
+from kpcli.inference.predictor import Predictor
+from kpcli.inference.upright import FacePredictor
+from kpcli.metrics import Protocol, nme, normalisers, protocol_for
+from kpcli.model_bundle import LANDMARKS, ModelBundle, ModelCard
+from kpcli.options import EvalOptions
+from kpcli.schemes import LandmarkScheme, can_convert, get_scheme
+from kpcli.types import Sample
+from kpcli.workflows.evaluate.faces import ScoredFace, Unreadable, predict_faces
+from kpcli.workflows.evaluate.report import write_report
+from kpcli.workflows.evaluate.result import LABELS, Evaluation
+
+
+def evaluate(
+    options: EvalOptions,
+    *,
+    predictor: FacePredictor | None = None,
+    detector: Detector | None = None,
+    say: Callable[[str], None] = print,
+) -> Evaluation:
+    """Score the split, say the table and write the report's files into ``options.out``.
+
+    ``predictor`` and ``detector`` stand in for those that the options name.
+
+    Raises
+    ------
+    UsageError
+        If there is no such protocol or detector, or the schemes do not go together.
+    InputError
+        If the CSV is unusable, the split is empty, or no picture can be read.
+    ModelError
+        If the bundle cannot be used.
+    """
+    samples = read_split(options)
+    scheme = get_scheme(samples[0].scheme)
+    protocol = protocol_for(scheme, options.protocol)
+    if options.cut is not None:
+        protocol = replace(protocol, cut=options.cut)
+    if detector is None and options.boxes != LABELS:
+        from kpcli.detectors import create_detector
+
+        detector = create_detector(options.boxes, options.detect_size)
+    if predictor is None:
+        bundle = ModelBundle.open(options.model)
+        check_schemes(bundle.card, scheme, options)  # before the slow loading of Keras
+        predictor = Predictor(bundle, options.runtime)
+        say(predictor.runtime_line)
+    else:
+        check_schemes(predictor.card, scheme, options)
+    check_writable(folder(options))
+    evaluation = measure(samples, scheme, protocol, predictor, detector, options)
+    write_report(evaluation, folder(options), say)
+    return evaluation
+
+
+def folder(options: EvalOptions) -> Path:
+    """Where the report goes."""
+    return options.out or Path(f"eval_{options.csv.stem}_{options.split}")
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a report folder that cannot be made, before the long work."""
+    nearest = path.absolute()
+    while not nearest.exists():
+        nearest = nearest.parent
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise InputError(
+            f"{path}: cannot be written",
+            actual=f"{nearest} is {'not writable' if nearest.is_dir() else 'a file'}",
+            next_step="choose another --out",
+        )
+
+
+def read_split(options: EvalOptions) -> list[Sample]:
+    """The split's faces; at least one."""
+    samples = read_dataset(options.csv, split=options.split, root=options.root)
+    if not samples:
+        there = Counter(s.split for s in read_dataset(options.csv, root=options.root))
+        raise InputError(
+            f"{options.csv}: split {options.split!r} is empty",
+            expected="a split with faces",
+            actual=", ".join(f"{name} ({n} rows)" for name, n in there.items()) or "an empty CSV",
+            next_step="choose one of these with --split",
+        )
+    if samples[0].scheme == BOXES:
+        raise InputError(
+            f"{options.csv}: the rows hold boxes and no landmarks",
+            next_step="prepare a dataset with landmarks",
+        )
+    return samples
+
+
+def check_schemes(card: ModelCard, labels: LandmarkScheme, options: EvalOptions) -> None:
+    """Refuse a model that is none for landmarks, or whose points no map takes to the labels'."""
+    if card.task != LANDMARKS:
+        raise ModelError(
+            f"--model {options.model}: its task is {card.task!r}", expected=f"{LANDMARKS!r}"
+        )
+    model = card.landmark_scheme.name
+    if not can_convert(model, labels.name):
+        raise UsageError(
+            f"--model {options.model} gives {model} points, {options.csv} holds {labels.name}",
+            expected=f"a model of scheme {labels.name}, or of one that converts to it",
+            next_step=f"run `kpcli prepare` with --scheme {model}, or choose another model",
+        )
+
+
+def measure(
+    samples: Sequence[Sample],
+    scheme: LandmarkScheme,
+    protocol: Protocol,
+    predictor: FacePredictor,
+    detector: Detector | None,
+    options: EvalOptions,
+) -> Evaluation:
+    """Predict all faces and compute their errors."""
+    items = list(predict_faces(samples, predictor, detector))
+    unreadable = [item for item in items if isinstance(item, Unreadable)]
+    faces = [item for item in items if isinstance(item, ScoredFace)]
+    if not faces:
+        raise InputError(
+            f"{options.csv}: none of the {len(unreadable)} faces of {options.split!r} can be used",
+            actual=unreadable[0].reason,
+            next_step="say where the pictures are with --root, or run `kpcli prepare` again",
+        )
+    predicted = np.stack([face.points for face in faces])
+    truth = np.stack([face.sample.points for face in faces])
+    boxes = [face.sample.face for face in faces if face.sample.face is not None]
+    lengths = normalisers(truth, boxes, scheme, protocol.name)
+    regions = {name: list(points) for name, points in scheme.regions.items()}
+    return Evaluation(
+        options=options,
+        scheme=scheme,
+        protocol=protocol,
+        box_source=_box_source(predictor.card.face_box, options.boxes),
+        faces=faces,
+        errors=nme(predicted, truth, lengths),
+        region_errors={
+            name: nme(predicted[:, points], truth[:, points], lengths)
+            for name, points in regions.items()
+        },
+        unreadable=unreadable,
+    )
+
+
+def _box_source(face_box: str, boxes: str) -> str:
+    if boxes != LABELS:
+        return f"detector {boxes}"
+    return "labels: box around the points" if face_box == "landmarks" else "labels: the CSV's box"

@@ -1,0 +1,1 @@
+"""``kpcli export``: a bundle in other runtimes' formats."""

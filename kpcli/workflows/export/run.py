@@ -1,0 +1,225 @@
+"""kpcli export: write a model's twin for another runtime into its bundle or a copy, checked."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kpcli import __version__
+from kpcli.catalogue import EXPORTERS, ExporterModule, Runtime
+from kpcli.dataset_csv import read_dataset
+from kpcli.errors import InputError, ModelError, UsageError
+from kpcli.files import atomic_folder, atomic_path
+from kpcli.model_bundle import DETECTION, LANDMARKS, ModelBundle, ModelCard, assets, write_card
+from kpcli.options import ExportOptions
+from kpcli.types import Sample
+from kpcli.workflows.export.checks import (
+    Checks,
+    calibration_input,
+    compare_on_drawn,
+    compare_on_faces,
+    compare_on_pictures,
+    loss,
+)
+
+CALIBRATE = {LANDMARKS: 128, DETECTION: 48}
+"""Faces or pictures that set the ranges of int8."""
+
+
+def export(options: ExportOptions, say: Callable[[str], None] = print) -> Path:
+    """Write the twin beside model.keras, and what its checks gave into the card.
+
+    With ``out``, the twin comes into a copy of the bundle, made there; returns its path.
+
+    Raises
+    ------
+    UsageError
+        If the target or the quantisation is unknown, int8 has nothing to calibrate on, or the
+        bundle is an embedded one, which every command uses, and there is no ``out``.
+    InputError
+        If a CSV cannot be used, or ``out`` is there already or lies in the bundle.
+    ModelError
+        If the bundle cannot be exported, a package is missing, or an int8 twin is too far from
+        float32 (then nothing is kept, unless ``force`` is set).
+    """
+    bundle = ModelBundle.open(options.bundle)
+    exporter = EXPORTERS.load(options.to)
+    _check_quantize(options, exporter)
+    if options.out is None:
+        if bundle.path.resolve().parent == assets().resolve():
+            raise UsageError(
+                f"{options.bundle} is part of kpcli: a twin of it would change every later run",
+                expected="--out with a folder for a copy of the bundle",
+                next_step=f"add --out {bundle.path.name}_{options.to}",
+            )
+        lines = _export(options, bundle, exporter, bundle.path)
+    else:
+        if options.out.exists():
+            raise InputError(
+                f"{options.out}: is there already", next_step="choose another --out, or remove it"
+            )
+        if options.out.resolve().is_relative_to(bundle.path.resolve()):
+            raise InputError(
+                f"{options.out}: lies in the bundle that it is to be a copy of",
+                next_step="choose another --out",
+            )
+        with atomic_folder(options.out) as folder:
+            shutil.copytree(bundle.path, folder, dirs_exist_ok=True)
+            lines = _export(options, ModelBundle.open(folder), exporter, options.out)
+    for line in lines:
+        say(line)
+    return (options.out or bundle.path) / exporter.FILE
+
+
+def _export(
+    options: ExportOptions, bundle: ModelBundle, exporter: ExporterModule, shown: Path
+) -> list[str]:
+    """Make the twin in the bundle; what to say of it, at the place that is shown."""
+    calibration = _calibration(options, bundle.card)
+    samples = _check_samples(options)
+    path = bundle.path / exporter.FILE
+    with _place(path) as temporary:
+        exporter.export(
+            bundle.weights, temporary, quantize=options.quantize, calibration=calibration
+        )
+        twin = exporter.open_twin(temporary)
+        checks = _compare(options, bundle, twin, samples)
+        warning = _judge(options, checks)
+        size = _bytes(temporary)
+    card = _with_export(bundle.card, options, exporter.FILE, size, twin, checks)
+    write_card(card, bundle.path)
+    lines = _lines(options, shown / exporter.FILE, size, checks)
+    return [*lines, warning] if warning else lines
+
+
+def _check_quantize(options: ExportOptions, exporter: ExporterModule) -> None:
+    if options.quantize not in exporter.QUANTIZE:
+        raise UsageError(
+            f"--quantize {options.quantize} does not exist for {options.to}",
+            expected=", ".join(exporter.QUANTIZE),
+        )
+    if options.quantize == "int8" and options.calibrate is None:
+        raise UsageError(
+            "--quantize int8 needs faces to set its ranges and to be checked on",
+            next_step="add --calibrate with a CSV that `kpcli prepare` wrote",
+        )
+
+
+def _place(path: Path) -> AbstractContextManager[Path]:
+    return atomic_path(path) if path.suffix else atomic_folder(path)
+
+
+def _calibration(options: ExportOptions, card: ModelCard) -> Sequence[Any]:
+    """Inputs from evenly spaced train rows (all rows, where the CSV has no train)."""
+    if options.quantize != "int8" or options.calibrate is None:
+        return ()
+    samples = read_dataset(options.calibrate, root=options.root)
+    samples = [s for s in samples if s.split == "train"] or samples
+    chosen = np.linspace(
+        0, len(samples) - 1, min(CALIBRATE.get(card.task, 0), len(samples))
+    ).astype(int)
+    calibration = calibration_input([samples[i] for i in chosen], card)
+    if not calibration:
+        raise InputError(
+            f"{options.calibrate}: no face to calibrate on",
+            expected="rows whose pictures can be read",
+            next_step="say where the pictures are with --root",
+        )
+    return calibration
+
+
+def _check_samples(options: ExportOptions) -> list[Sample]:
+    csv = options.csv or options.calibrate
+    if csv is None:
+        return []
+    samples = read_dataset(csv, split=options.split, root=options.root)
+    if not samples:
+        splits = sorted({s.split for s in read_dataset(csv, root=options.root)})
+        raise InputError(
+            f"{csv}: split {options.split!r} is empty",
+            expected="a split with faces to check on",
+            actual=", ".join(splits) or "an empty CSV",
+            next_step="choose one of these with --split",
+        )
+    return samples
+
+
+def _compare(
+    options: ExportOptions, bundle: ModelBundle, twin: Runtime, samples: list[Sample]
+) -> Checks:
+    from kpcli.runtimes.keras_runtime import KerasRuntime
+
+    reference = KerasRuntime(bundle.weights)
+    csv = options.csv or options.calibrate
+    checks = compare_on_drawn(bundle.card, reference, twin)
+    if csv is not None and bundle.card.task == DETECTION:
+        return checks | compare_on_pictures(bundle.card, reference, twin, samples, csv)
+    if csv is not None:
+        return compare_on_faces(bundle.card, reference, twin, samples, csv)
+    return checks
+
+
+def _judge(options: ExportOptions, checks: Checks) -> str:
+    """Refuse an int8 twin that lost too much; what to say of one that was forced."""
+    if options.quantize != "int8":
+        return ""
+    lost, limit, unit = loss(checks)
+    if lost <= limit:
+        return ""
+    if options.force:
+        return f"warning: int8 costs {lost:.2f} {unit}; kept because of --force"
+    raise ModelError(
+        f"int8 costs {lost:.2f} {unit}; the twin was not kept",
+        expected=f"at most {limit:g}",
+        next_step="use --quantize float16, calibrate on other faces, or keep it with --force",
+    )
+
+
+def _bytes(path: Path) -> int:
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    return sum(p.stat().st_size for p in files)
+
+
+def _with_export(
+    card: ModelCard, options: ExportOptions, file: str, size: int, twin: Runtime, checks: Checks
+) -> ModelCard:
+    entry = {
+        "file": file,
+        "quantize": options.quantize,
+        "bytes": size,
+        "checked_with": twin.line,
+        "kpcli": __version__,
+        "checks": checks,
+    }
+    return replace(card, exports={**card.exports, options.to: entry})
+
+
+def _lines(options: ExportOptions, path: Path, size: int, checks: Checks) -> list[str]:
+    weights = "" if options.quantize == "none" else f", {options.quantize}"
+    lines = [f"{options.to}{weights}: {path}, {size / 1e6:.2f} MB"]
+    if "max_deviation_px" in checks:
+        lines.append(
+            f"deviation from Keras in crop pixels: largest {checks['max_deviation_px']:.4f}, "
+            f"mean {checks['mean_deviation_px']:.4f} ({checks['compared_on']})"
+        )
+    if "nme" in checks:
+        lines.append(
+            f"NME ({checks['protocol']}) {checks['nme']:.3f} %, "
+            f"that of Keras {checks['nme_keras']:.3f} %"
+        )
+    if "average_precision" in checks:
+        lines.append(
+            f"average precision {checks['average_precision']:.2f} %, that of Keras "
+            f"{checks['average_precision_keras']:.2f} % ({checks['compared_on']})"
+        )
+    if "max_deviation" in checks:
+        lines.append(f"largest deviation of an output number: {checks['max_deviation']:g}")
+    if "drawn" in checks["compared_on"]:
+        lines.append("compared on drawn crops only; give --csv to compare on faces")
+    return lines

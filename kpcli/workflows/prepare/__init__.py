@@ -1,0 +1,1 @@
+"""``kpcli prepare``: datasets of any format to one validated CSV."""

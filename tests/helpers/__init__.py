@@ -1,0 +1,1 @@
+"""Fakes, tiny models, media and datasets that tests build."""

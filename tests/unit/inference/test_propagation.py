@@ -1,0 +1,147 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kpcli.inference.propagation import UNREST, Follower
+from kpcli.schemes import get_scheme
+from kpcli.types import Face, FaceBox
+
+SCHEME = get_scheme("points4")
+
+
+def face(x: float = 100.0, side: float = 60.0, confidence: float = 0.9) -> Face:
+    points = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.float32) * side + [x, 50]
+    box = FaceBox(0, 0, 1, 1, 0.7)
+    return Face(box, points.astype(np.float32), np.ones(4), confidence)
+
+
+def box(x: float, side: float = 60.0) -> FaceBox:
+    return FaceBox(x, 50, x + side, 50 + side, 0.7)
+
+
+def following(*xs: float, every: int = 4, confidence: float = 0.9) -> Follower:
+    """A follower that was shown faces at these places at 0 seconds."""
+    follower = Follower(every, SCHEME)
+    assert follower.due, "the first frame is the detector's"
+    assert follower.joined([box(x) for x in xs], 0.0) == [box(x) for x in xs]
+    faces = [face(x, confidence=confidence) for x in xs]
+    assert follower.saw(faces, 0.0) == faces
+    return follower
+
+
+def test_looks_where_the_landmarks_were() -> None:
+    follower = following(100, 300)
+    assert follower.expected() == [box(100), box(300)]
+    follower.saw([face(101), face(299)], 0.1)
+    assert [b.left for b in follower.expected()] == [100, 300], "that was unrest, not motion"
+    follower.saw([face(103), face(300)], 0.2)
+    assert [b.left for b in follower.expected()] == [103, 300], "little by little it moved"
+
+
+def test_the_box_of_a_still_face_stands_still() -> None:
+    follower = following(100, every=1)
+    tremble = np.random.default_rng(0).uniform(-1.1, 1.1, 50)
+    for i, x in enumerate(tremble, start=1):
+        assert follower.joined([box(100 - x)], i / 30) == [box(100)]
+        follower.saw([face(100 + x)], i / 30)
+
+
+def test_a_face_that_moves_is_looked_for_ahead() -> None:
+    follower = following(100, every=9)
+    for i in range(1, 5):
+        follower.expected()
+        follower.saw([face(100 + 12 * i)], i / 10)
+    (ahead,) = follower.expected()
+    assert ahead.left == pytest.approx(148 + 12, abs=60 * UNREST + 0.1)
+    assert ahead.top == 50
+    assert follower.lost([face(160)]) == set()
+    assert follower.lost([face(148)]) == {0}, "too far from where it was expected"
+
+
+def test_the_detector_comes_back_every_nth_frame() -> None:
+    follower = following(100, every=3)
+    pattern = []
+    for i in range(7):
+        pattern.append(follower.due)
+        if follower.due:
+            follower.joined([box(100)], i / 10)
+        else:
+            follower.expected()
+        follower.saw([face(100)], i / 10)
+    assert pattern == [False, False, True, False, False, True, False]
+
+
+def test_without_a_face_the_detector_looks_at_every_frame() -> None:
+    assert following().due
+    assert following(100, confidence=0.3).due, "too unsure to be followed"
+
+
+def test_a_confirmed_face_is_looked_for_where_its_landmarks_lead() -> None:
+    follower = following(100, every=1)
+    assert follower.joined([box(103), box(300)], 0.1) == [box(100), box(300)]
+
+
+def test_a_detection_that_disagrees_replaces_the_expectation() -> None:
+    follower = following(100, every=1)
+    assert follower.joined([box(115)], 0.1) == [box(115)]
+    assert follower.saw([face(116)], 0.1)
+    (ahead,) = follower.joined([], 0.2)
+    assert ahead.left > 116, "it knows that the face moves"
+
+
+def test_a_face_that_jumped_is_looked_for_where_it_is_detected() -> None:
+    follower = following(100, every=1)
+    boxes = follower.joined([box(150)], 0.1)
+    assert boxes == [box(150), box(100)], "the old one too: it may be there yet"
+    kept = follower.saw([face(150), face(100, confidence=0.2)], 0.1)
+    assert [k.points[0, 0] for k in kept] == [150]
+
+
+def test_a_face_that_the_detector_misses_is_followed_for_half_a_second() -> None:
+    follower = following(100, every=1)
+    for seconds in (0.1, 0.3, 0.5):
+        assert follower.joined([], seconds) == [box(100)]
+        assert len(follower.saw([face(100)], seconds)) == 1
+    assert follower.joined([], 0.6) == []
+    assert follower.saw([], 0.6) == []
+    assert follower.due
+
+
+def test_a_confirmed_face_stays_however_unsure() -> None:
+    follower = following(100, every=1)
+    follower.joined([box(101)], 0.1)
+    unsure = face(101, confidence=0.3)
+    assert follower.saw([unsure], 0.1) == [unsure]
+    assert follower.joined([box(104)], 0.2) == [box(104)], "but it does not lead on"
+
+
+@pytest.mark.parametrize(
+    ("now", "lost"),
+    [
+        (face(105), set()),
+        (face(105, confidence=0.7), set()),
+        (face(105, confidence=0.6), {0}),
+        (face(110), {0}),
+        (face(105, confidence=float("nan")), {0}),
+        (replace(face(90, side=80), points=face(90, side=80).points - [0, 10]), set()),
+        (face(100, side=100), {0}),
+        (face(100, side=35), {0}),
+        (replace(face(), points=np.full((4, 2), np.nan, np.float32)), {0}),
+        (replace(face(), points=np.full((4, 2), 5, np.float32)), {0}),
+    ],
+)
+def test_what_counts_as_lost(now: Face, lost: set[int]) -> None:
+    follower = following(100)
+    follower.expected()
+    assert follower.lost([now]) == lost
+
+
+def test_two_boxes_on_one_face_are_followed_as_one() -> None:
+    assert following(100, 112).expected() == [box(100)]
+
+
+def test_lost_faces_are_given_up() -> None:
+    follower = following(100, 300)
+    follower.expected()
+    assert follower.joined([box(300)], 0.1, lost={0}) == [box(300)]

@@ -1,0 +1,130 @@
+"""Faces at any turn are seen upright, whatever the first look says."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+from helpers.fakes import FakeFaces
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from kpcli.geometry import REFERENCE_FIVE, tight_box
+from kpcli.inference.upright import Look, landmarks
+from kpcli.model_bundle import ModelCard
+from kpcli.schemes import get_scheme
+from kpcli.types import FaceBox
+
+COLOURS = np.array(
+    [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [0, 255, 255]], np.float64
+)
+SIZE = 96
+
+
+class DotReader:
+    """Finds five dots by their colours; the more they are turned, the less sure and accurate."""
+
+    def __init__(self, face_box: str = "landmarks", wrong_from: float = 70.0) -> None:
+        self.card = ModelCard(
+            name="dots", task="landmarks", architecture="none", input_size=SIZE, colour="rgb",
+            crop_scale=1.6, face_box=face_box, scheme=get_scheme("celeba5").to_json(),
+        )  # fmt: skip
+        self.wrong_from = wrong_from
+        self.crops = 0
+
+    def predict(self, crops: NDArray[np.uint8]) -> FakeFaces:
+        self.crops += len(crops)
+        unit, confidence = zip(*(self._one(crop) for crop in crops), strict=True)
+        scores = np.repeat(np.array(confidence)[:, None], 5, axis=1).astype(np.float32)
+        return FakeFaces(np.array(unit, np.float32), scores, np.array(confidence, np.float32))
+
+    def _one(self, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float64], float]:
+        points = []
+        for colour in COLOURS:
+            near = np.abs(crop.astype(float) - colour).sum(axis=2) < 120
+            rows, columns = np.nonzero(near)
+            if not len(rows):
+                return np.array(REFERENCE_FIVE), 0.05
+            points.append((columns.mean(), rows.mean()))
+        found = (2 * np.array(points) + 1) / SIZE - 1
+        eyes = found[1] - found[0]
+        roll = abs(math.degrees(math.atan2(eyes[1], eyes[0])))
+        if roll > self.wrong_from:
+            return np.array(REFERENCE_FIVE), 0.1
+        return found, 0.95 - roll / 300
+
+
+def drawn(turn: float, side: float = 60.0) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """A frame with a face of five dots, turned clockwise by ``turn`` degrees, and its points."""
+    a = math.radians(turn)
+    matrix = np.array([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]])
+    points = REFERENCE_FIVE @ matrix.T * side + [110, 90]
+    frame = np.zeros((190, 220, 3), np.uint8)
+    for point, colour in zip(points, COLOURS, strict=True):
+        cv2.circle(frame, np.rint(point * 8).astype(int).tolist(), 4 * 8, colour.tolist(), -1,
+                   cv2.LINE_8, 3)  # fmt: skip
+    return frame, points
+
+
+def box_of(points: NDArray[np.float64]) -> FaceBox:
+    tight = tight_box(points)
+    half = 0.8 * tight.side
+    x, y = tight.centre
+    return FaceBox(x - half, y - half, x + half, y + half)
+
+
+@settings(max_examples=40, deadline=None)
+@given(turn=st.floats(-180, 180), face_box=st.sampled_from(["landmarks", "csv"]))
+def test_every_turn_is_seen(turn: float, face_box: str) -> None:
+    frame, points = drawn(turn)
+    (seen,) = landmarks(DotReader(face_box), [Look(frame, box_of(points))])
+    assert np.abs(seen.points - points).max() < 1.0
+    assert seen.confidence > 0.85
+
+
+def test_an_upright_face_is_looked_at_once() -> None:
+    reader = DotReader()
+    frame, points = drawn(5)
+    (seen,) = landmarks(reader, [Look(frame, box_of(points))])
+    assert reader.crops == 1
+    assert seen.box == box_of(points)
+
+
+def test_a_look_of_less_confidence_does_not_count() -> None:
+    class SureOfLeaning(DotReader):
+        def _one(self, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float64], float]:
+            found, _ = super()._one(crop)
+            eyes = found[1] - found[0]
+            return found, 0.7 + 0.2 * bool(abs(eyes[1]) > 0.1 * abs(eyes[0]))
+
+    frame, points = drawn(40)
+    (seen,) = landmarks(SureOfLeaning(), [Look(frame, box_of(points))])
+    assert np.abs(seen.points - points).max() < 1.0
+    assert seen.confidence == pytest.approx(0.9)
+
+
+def test_faces_of_many_frames_keep_their_order() -> None:
+    turns = [0.0, 180.0, 30.0, -90.0, 3.0]
+    faces = [drawn(turn) for turn in turns]
+    reader = DotReader()
+    seen = landmarks(reader, [Look(f, box_of(p)) for f, p in faces], batch_size=2)
+    for (_, points), one in zip(faces, seen, strict=True):
+        assert np.abs(one.points - points).max() < 1.0
+
+
+def test_no_faces() -> None:
+    assert landmarks(DotReader(), []) == []
+
+
+def test_points_that_coincide_give_no_turn() -> None:
+    class Nothing(DotReader):
+        def _one(self, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float64], float]:
+            return np.zeros((5, 2)), 0.9
+
+    frame, points = drawn(0)
+    reader = Nothing()
+    landmarks(reader, [Look(frame, box_of(points))])
+    assert reader.crops == 1
