@@ -296,7 +296,9 @@ def _groups(source: str, target: str) -> tuple[Group, ...] | None:
 def _by_name(source: LandmarkScheme, target: LandmarkScheme) -> tuple[Group, ...] | None:
     """The points that have the target's names, if those of the source mean anything."""
     if is_plain(source) or is_plain(target):
-        return None
+        # The same number of points, in a file that names them and in one that does not.
+        same = source.name == target.name and source.n_points == target.n_points
+        return tuple((i,) for i in range(source.n_points)) if same else None
     places = {name: i for i, name in enumerate(source.point_names)}
     if not all(name in places for name in target.point_names):
         return None

@@ -40,7 +40,12 @@ def target_of(scheme: str | None) -> str | None:
     if path.suffix.lower() == ".json" or (path.is_file() and scheme not in SCHEMES):
         if not path.exists():
             raise UsageError(f"--scheme {scheme}: there is no such file")
-        return key_of(read_definition(path))
+        own = read_definition(path)
+        if own.name in SCHEMES and key_of(own) != own.name:
+            raise InputError(
+                f"{path}: {own.name} is a known scheme's name", next_step="choose another name"
+            )
+        return key_of(own)
     try:
         return key_of(get_scheme(scheme))
     except UsageError as e:
