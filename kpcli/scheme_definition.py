@@ -214,11 +214,16 @@ def _wrong(problem: str) -> UsageError:
     )
 
 
+def is_point_name(name: object) -> bool:
+    """Whether a value can be a point's name."""
+    return isinstance(name, str) and 0 < len(name) <= 200 and name.isprintable()
+
+
 def _point_names(names: object) -> tuple[str, ...]:
     if not isinstance(names, list) or not 0 < len(names) <= MOST_POINTS:
         raise _wrong(f"points is not a list of 1 to {MOST_POINTS} names")
     for name in names:
-        if not isinstance(name, str) or not 0 < len(name) <= 200 or not name.isprintable():
+        if not is_point_name(name):
             raise _wrong(f"{name!r} is not a point's name")
     if len(set(names)) < len(names):
         doubled = Counter(names).most_common(1)[0][0]

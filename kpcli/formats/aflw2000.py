@@ -67,7 +67,8 @@ def _points(values: Mapping[str, NDArray[Any]]) -> Points:
     """The points (68, 2) of a .mat file's variables."""
     for name, transposed in _POINTS.items():
         if name in values:
-            found = values[name].astype(np.float32)
+            with np.errstate(over="ignore"):
+                found = values[name].astype(np.float32)
             points = found.T if transposed else found
             if points.ndim == 2 and points.shape[0] == 68 and points.shape[1] >= 2:
                 return np.ascontiguousarray(points[:, :2])

@@ -58,6 +58,8 @@ def _table(path: Path, found: list[NamedFace], order: list[str]) -> Iterator[Rej
         if values[0] not in _HEADS:
             raise ValueError("the header ends before `coords`")
         heads[values[0]] = values
+    if "bodyparts" not in heads:
+        raise ValueError("the header has no `bodyparts`")
     coords, parts = heads["coords"], heads["bodyparts"]
     # Newer versions keep the path in three cells, the header blank above the later two.
     first = next((i for i, c in enumerate(coords) if i and c in ("x", "y")), len(coords))

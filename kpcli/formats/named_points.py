@@ -12,11 +12,14 @@ import numpy as np
 from kpcli.dataset_csv import BOXES
 from kpcli.errors import UsageError
 from kpcli.formats.layout import label_split, natural, place
+from kpcli.scheme_definition import is_point_name
 from kpcli.schemes import SCHEMES, scheme_of_names
 from kpcli.types import FaceBox, Reject, Sample
 
 RARE = 0.01
 """Share of a source's faces that have a point, at least, if it is one."""
+FEW = 4
+"""Faces from which on a name that one of them alone has is a mistake."""
 
 
 @dataclass(slots=True)
@@ -79,9 +82,10 @@ def point_order(faces: Sequence[NamedFace], order: Sequence[str] = ()) -> list[s
     """The names that a source's points have, ordered; one odd name of thousands is none."""
     counts = Counter(name for face in faces for name in face.points)
     with_points = sum(bool(face.points) for face in faces)
-    names = {name for name in counts if counts[name] >= RARE * with_points}
+    least = max(RARE * with_points, 2 if with_points >= FEW else 1)
+    names = {name for name in counts if counts[name] >= least and is_point_name(name)}
     if names and names <= set(order):
-        return list(order)
+        return [name for name in order if is_point_name(name)]
     for scheme in SCHEMES.values():
         if names == set(scheme.point_names):
             return list(scheme.point_names)

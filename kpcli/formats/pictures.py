@@ -101,7 +101,7 @@ def portable(name: str) -> str:
 
 
 def named(folder: Path, name: str) -> Path:
-    """The picture that a label file in ``folder`` calls ``name``.
+    """The picture that a label file in ``folder`` calls ``name``: there, or in ``images/`` there.
 
     Raises
     ------
@@ -113,4 +113,6 @@ def named(folder: Path, name: str) -> Path:
     as_it_stands = folder / name
     if "\\" in name and as_it_stands.exists():  # on Linux a name may hold one
         return as_it_stands
-    return folder / portable(name)
+    path = folder / portable(name)
+    within = folder / "images" / portable(name)
+    return within if not path.exists() and within.exists() else path

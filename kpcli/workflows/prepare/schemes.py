@@ -23,6 +23,9 @@ from kpcli.schemes import (
 )
 from kpcli.types import Reject, Sample
 
+ALIKE = 0.9
+"""Share of the points that have the same name in two files of one set."""
+
 
 def target_of(scheme: str | None) -> str | None:
     """The key of what ``--scheme`` says: a name, or a file of the user's own scheme.
@@ -61,12 +64,30 @@ def unified(samples: Sequence[Sample]) -> list[Sample]:
     points in another order.
     """
     keys = Counter(s.scheme for s in samples if s.scheme != BOXES)
-    best: dict[frozenset[str], str] = {}
-    for key, _ in sorted(keys.items(), key=lambda item: (-_told(item[0]), -item[1], item[0])):
-        if not is_plain(get_scheme(key)):
-            best.setdefault(frozenset(get_scheme(key).point_names), key)
-    targets = {key: best.get(frozenset(get_scheme(key).point_names), key) for key in keys}
-    return [converted(s, targets.get(s.scheme)) for s in samples]
+    ranked = sorted(keys, key=lambda key: (-_told(key), -keys[key], key))
+    targets: dict[str, str] = {}
+    for key in ranked:
+        same = (other for other in ranked if other in targets.values() and _alike(key, other))
+        targets[key] = next(same, key)
+    return [
+        s
+        if targets.get(s.scheme, s.scheme) == s.scheme
+        else converted(s, targets[s.scheme])
+        if can_convert(s.scheme, targets[s.scheme])
+        else replace(s, scheme=targets[s.scheme])
+        for s in samples
+    ]
+
+
+def _alike(key: str, other: str) -> bool:
+    """Whether two schemes have points of the same names, a slip of the pen in a few aside."""
+    a, b = get_scheme(key), get_scheme(other)
+    if is_plain(a) or is_plain(b) or a.n_points != b.n_points:
+        return False
+    if set(a.point_names) == set(b.point_names):
+        return True
+    equal = sum(x == y for x, y in zip(a.point_names, b.point_names, strict=True))
+    return equal >= ALIKE * a.n_points
 
 
 def _told(key: str) -> int:
