@@ -6,7 +6,7 @@ Each table maps a name to a module and one line of help; modules load when asked
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,8 +124,13 @@ class WriterModule(Protocol):
     PACKAGE: str
     """The library beyond kpcli's own that it imports; "" for none."""
 
-    def create(self, out: Path, scheme: LandmarkScheme) -> AbstractContextManager[Writer]:
-        """A writer whose output appears (or is replaced) when the block ends well."""
+    def create(
+        self, out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()
+    ) -> AbstractContextManager[Writer]:
+        """A writer whose output appears (or is replaced) when the block ends well.
+
+        ``extras`` are names of `kpcli.writers.landmark_csv.Extra`: what the faces have besides.
+        """
 
 
 class ArchitectureModule(Protocol):
@@ -285,16 +290,47 @@ ARCHITECTURES: Table[Architecture, ArchitectureModule] = Table(
 WRITERS: Table[Entry, WriterModule] = Table(
     "writer",
     {
-        "csv": Entry("kpcli.writers.landmark_csv", "landmarks.csv, a row a face a frame"),
-        "json": Entry("kpcli.writers.json_frames", "landmarks.json, a line a frame"),
-        "parquet": Entry("kpcli.writers.parquet", "landmarks.parquet, the CSV's columns typed"),
-        "pts": Entry("kpcli.writers.pts", "iBUG .pts, one file a face"),
-        "coco": Entry("kpcli.writers.coco", "COCO keypoints JSON"),
-        "openface": Entry("kpcli.writers.openface", "OpenFace 2.2's CSV, one a file"),
-        "pyfeat": Entry("kpcli.writers.pyfeat", "py-feat's Fex table"),
-        "dlc": Entry("kpcli.writers.dlc", "DeepLabCut's CSV, one a file and face"),
-        "cvat": Entry("kpcli.writers.cvat", "zips for CVAT's COCO Keypoints import"),
-        "labelstudio": Entry("kpcli.writers.labelstudio", "Label Studio tasks with predictions"),
+        "csv": Entry("kpcli.writers.landmark_csv", "landmarks.csv, always: a row a face a frame"),
+        "excel": Entry(
+            "kpcli.writers.excel",
+            "landmarks.xlsx: the same table as a workbook, which spreadsheets open right "
+            "(umlauts, decimal commas)",
+        ),
+        "json": Entry(
+            "kpcli.writers.json_frames",
+            "landmarks.json: one JSON document (not JSON Lines), the scheme and a list of frames",
+        ),
+        "parquet": Entry("kpcli.writers.parquet", "landmarks.parquet: the CSV's columns, typed"),
+        "pts": Entry(
+            "kpcli.writers.pts", "pts/FILE_FACE.pts, of videos FILE_FRAME_FACE.pts: iBUG, 1-based"
+        ),
+        "coco": Entry(
+            "kpcli.writers.coco",
+            "annotations/person_keypoints_default.json: COCO keypoints; datumaro and "
+            "others take the output folder",
+        ),
+        "openface": Entry(
+            "kpcli.writers.openface",
+            "openface/FILE.csv: OpenFace 2.2's columns that a landmark tool knows; "
+            "pose_Rx, Ry, Rz in radians",
+        ),
+        "pyfeat": Entry(
+            "kpcli.writers.pyfeat", "pyfeat.csv: the Fex table of py-feat 2, angles in radians"
+        ),
+        "dlc": Entry(
+            "kpcli.writers.dlc",
+            "dlc/FILE_FACE.csv: DeepLabCut, likelihood 0 where the face is not seen; "
+            "stills in pictures_FACE.csv",
+        ),
+        "cvat": Entry(
+            "kpcli.writers.cvat",
+            "cvat/labels.json for the label constructor (Raw); zips for the import COCO "
+            "Keypoints 1.0",
+        ),
+        "labelstudio": Entry(
+            "kpcli.writers.labelstudio",
+            "labelstudio/config.xml, the labelling interface, and tasks.json, to import",
+        ),
     },
 )
 

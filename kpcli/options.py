@@ -75,6 +75,11 @@ class DetectionOptions:
     """Crops taken of a boxed picture in an epoch."""
 
 
+NO_TTA, FLIP = "none", "flip"
+TTAS = (NO_TTA, FLIP)
+"""Test-time augmentation: with ``flip`` each crop is also looked at mirrored, and the mean taken:
+twice the time, points a little closer."""
+
 LOSS_NAMES = ("mse", "l1", "smooth_l1", "wing", "adaptive_wing", "gaussian_nll")
 SCHEDULES = ("cosine", "step", "constant")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
@@ -101,6 +106,9 @@ class TrainOptions:
     weight_decay: float = 1e-4
     loss: str = "wing"
     """One of `LOSS_NAMES`; ``schedule``, ``precision`` and ``face_box`` have such lists too."""
+    soft_weight: float = 1.0
+    """Weight of points labelled as occluded (COCO's v 1); below 1 they may slide along the outline
+    too, see `kpcli.training.landmarks.losses.slid`: where a dataset lays them there by eye."""
     schedule: str = "cosine"
     warmup_epochs: float = 2.0
     ema: float = 0.998
@@ -148,6 +156,8 @@ class EvalOptions:
     """Folder of the report; None: ``eval_<CSV's name>_<split>`` in the current folder."""
     root: Path | None = None
     runtime: str = "auto"
+    tta: str = NO_TTA
+    """One of `TTAS`."""
     bootstrap: int = 1000
     seed: int = 0
 
@@ -184,6 +194,8 @@ class FaceOptions:
     model: str = "default"
     """A bundle's folder, or the name of an embedded one."""
     runtime: str = "auto"
+    tta: str = NO_TTA
+    """One of `TTAS`."""
     detector: str = "builtin"
     detect_size: int = DETECT_SIZE
     detect_every: int = 1
@@ -213,6 +225,8 @@ class AnnotateOptions(FaceOptions):
     overlays: bool = True
     overlay_fps: float = 0.0
     """Frames a second of overlay videos; 0: at the source's times."""
+    frames_out: bool = False
+    """Write the frames as pictures, by the names that COCO, Label Studio and others refer to."""
     formats: tuple[str, ...] = field(default=("csv",), metadata=FREE)
     frames: FrameSelection = ALL_FRAMES
     shard: tuple[int, int] = (1, 1)

@@ -22,6 +22,9 @@ app = typer.Typer(
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Model = Annotated[str, typer.Option(help="A bundle folder, or an embedded model's name.")]
 Runtime = Annotated[str, typer.Option(help="Library that runs the model; auto: the fastest.")]
+Tta = Annotated[
+    str, typer.Option(help="none, or flip: each face is looked at mirrored too, and averaged.")
+]
 DetectorSpec = Annotated[
     str, typer.Option(help="How faces are found: builtin, haar[:FILE], boxes_file:CSV ...")
 ]
@@ -38,6 +41,9 @@ MinConfidence = Annotated[
 Overlays = Annotated[bool, typer.Option(help="Write pictures and videos with the faces drawn.")]
 OverlayFps = Annotated[
     float, typer.Option(min=0, max=240, help="Constant frame rate of overlays; 0: as the source.")
+]
+FramesOut = Annotated[
+    bool, typer.Option("--frames-out", help="Write images/: the frames that formats refer to.")
 ]
 Formats = Annotated[
     str,
@@ -80,6 +86,7 @@ def folder(
     recursive: Annotated[bool, typer.Option(help="Look into folders inside DIR.")] = _D.recursive,
     model: Model = _D.model,
     runtime: Runtime = _D.runtime,
+    tta: Tta = _D.tta,
     detector: DetectorSpec = _D.detector,
     detect_size: DetectSize = _D.detect_size,
     detect_every: DetectEvery = _D.detect_every,
@@ -87,6 +94,7 @@ def folder(
     min_confidence: MinConfidence = _D.min_confidence,
     overlays: Overlays = _D.overlays,
     overlay_fps: OverlayFps = _D.overlay_fps,
+    frames_out: FramesOut = _D.frames_out,
     formats: Formats = ",".join(_D.formats),
     pose: Pose = _D.pose,
     smooth: Smooth = _D.smooth,
@@ -115,6 +123,7 @@ def file(
     out: Out = _D.out,
     model: Model = _D.model,
     runtime: Runtime = _D.runtime,
+    tta: Tta = _D.tta,
     detector: DetectorSpec = _D.detector,
     detect_size: DetectSize = _D.detect_size,
     detect_every: DetectEvery = _D.detect_every,
@@ -122,6 +131,7 @@ def file(
     min_confidence: MinConfidence = _D.min_confidence,
     overlays: Overlays = _D.overlays,
     overlay_fps: OverlayFps = _D.overlay_fps,
+    frames_out: FramesOut = _D.frames_out,
     formats: Formats = ",".join(_D.formats),
     pose: Pose = _D.pose,
     smooth: Smooth = _D.smooth,

@@ -15,6 +15,7 @@ from kpcli.boxes import suppress
 from kpcli.catalogue import DETECTORS, Detector
 from kpcli.detectors import create_detector
 from kpcli.images import read_image
+from kpcli.inference.appearance import thumbnail
 from kpcli.inference.head_pose import head_pose
 from kpcli.inference.identity import Scene, Tracker, same_scene, scene_of
 from kpcli.inference.propagation import Follower
@@ -84,7 +85,7 @@ class FaceFinder:
         if predictor is None:
             from kpcli.inference.predictor import Predictor
 
-            predictor = Predictor(ModelBundle.open(options.model), options.runtime)
+            predictor = Predictor(ModelBundle.open(options.model), options.runtime, tta=options.tta)
         self._predictor = predictor
         self.scheme = predictor.card.landmark_scheme
         self.runtime_line = str(getattr(predictor, "runtime_line", ""))
@@ -209,7 +210,8 @@ class FaceFinder:
         if not frame.moving:
             return [replace(face, track=i) for i, face in enumerate(faces)]
         scene = scene_of(frame.pixels) if self._scene is None else self._scene
-        ids = self._tracker.update([face.box for face in faces], frame.seconds, scene)
+        looks = [thumbnail(frame.pixels, face.points, self.scheme) for face in faces]
+        ids = self._tracker.update([face.box for face in faces], frame.seconds, scene, looks)
         numbered = [replace(f, track=i) for f, i in zip(faces, ids, strict=True)]
         return sorted(numbered, key=lambda face: face.track)
 

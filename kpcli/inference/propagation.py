@@ -24,8 +24,9 @@ SAME = 0.5
 """Two boxes that overlap so far are one face."""
 UNCONFIRMED = 0.5
 """Seconds for which a face is followed that the detector no longer sees."""
-
-
+COVERED = 0.5
+"""A face that the detector does not see, and of whose landmark box so much lies in that of one
+that it sees, is that one: its landmarks are drawn from the place that the face has left."""
 TRUST = 0.7
 """A detected box that overlaps the expected one so far confirms it; else it replaces it."""
 UNREST = 0.04
@@ -89,6 +90,12 @@ def _partners(old: Sequence[FaceBox], new: Sequence[FaceBox]) -> dict[int, int]:
 def _alike(box: FaceBox, other: FaceBox, drift: float) -> bool:
     near = math.dist(box.centre, other.centre) <= drift * box.side
     return near and other.side / GROWTH < box.side < other.side * GROWTH
+
+
+def _covered(box: FaceBox, other: FaceBox) -> bool:
+    width = min(box.right, other.right) - max(box.left, other.left)
+    height = min(box.bottom, other.bottom) - max(box.top, other.top)
+    return min(width, height) > 0 and width * height > COVERED * min(box.area, other.area)
 
 
 def _any_same(box: FaceBox, others: Sequence[FaceBox]) -> bool:
@@ -165,7 +172,7 @@ class Follower:
 
     def saw(self, faces: Sequence[Face], seconds: float) -> list[Face]:
         """The faces of this frame, less those that were only expected and are not there."""
-        gone = self.lost(faces, drift=math.inf)
+        gone = self.lost(faces, drift=math.inf) | self._left_behind(faces, seconds)
         kept: list[Face] = []
         self._faces = []
         for i, (face, tried) in enumerate(zip(faces, self._tried, strict=True)):
@@ -179,6 +186,16 @@ class Follower:
                 kept.append(face)
         self._age += 1
         return kept
+
+    def _left_behind(self, faces: Sequence[Face], seconds: float) -> set[int]:
+        """Places of the faces that are looked for where others, that are detected, came from."""
+        boxes = [self._box(face) for face in faces]
+        there = [b for b, t in zip(boxes, self._tried, strict=True) if b and t.confirmed == seconds]
+        return {
+            i
+            for i, (box, tried) in enumerate(zip(boxes, self._tried, strict=True))
+            if box and tried.confirmed != seconds and any(_covered(box, b) for b in there)
+        }
 
     def _box(self, face: Face) -> FaceBox | None:
         try:

@@ -147,6 +147,7 @@ def _batches(
         min(options.batch_size, len(faces)), options.seed,
         box_from_points=options.face_box == "landmarks",
         negatives=negatives, negative_share=options.negative_share,
+        soft_weight=options.soft_weight,
     )  # fmt: skip
 
 

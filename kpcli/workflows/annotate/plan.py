@@ -18,6 +18,7 @@ from kpcli.options import AnnotateOptions
 from kpcli.sources.folder import PICTURES, VIDEOS, is_video, list_media
 from kpcli.workflows.annotate.ledger import OVERLAYS
 from kpcli.workflows.annotate.work import Chunk
+from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 
 CHUNK_FILES = 16
 """Pictures that are read, and committed, together."""
@@ -69,7 +70,8 @@ def shard_of(file: str, count: int) -> int:
 
 def _folder_plan(options: AnnotateOptions, folder: Path) -> Plan:
     inside = options.out.resolve() == folder.resolve()
-    exclude = [options.out / OVERLAYS] if inside else [options.out]
+    own = (OVERLAYS, IMAGES) if options.frames_out else (OVERLAYS,)
+    exclude = [options.out / name for name in own] if inside else [options.out]
     listing = list_media(folder, recursive=options.recursive, exclude=exclude)
     if not listing.files:
         found = ", ".join(f"{n} {ending}" for ending, n in listing.ignored.most_common(8))

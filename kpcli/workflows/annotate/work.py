@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -16,6 +17,7 @@ from kpcli.errors import InputError
 from kpcli.inference.finder import FaceFinder
 from kpcli.options import AnnotateOptions
 from kpcli.sources import read_frames
+from kpcli.sources.room import shared_room
 from kpcli.types import Face, Frame, FrameFaces
 from kpcli.workflows.annotate.ledger import (
     DONE,
@@ -27,6 +29,8 @@ from kpcli.workflows.annotate.ledger import (
     FileResult,
 )
 from kpcli.workflows.annotate.overlays import Overlays
+from kpcli.writers.frame_pictures import OUTPUT as IMAGES
+from kpcli.writers.frame_pictures import FramePictures
 from kpcli.writers.landmark_csv import RowWriter, optional
 
 Beat = Callable[[str], None]
@@ -68,6 +72,7 @@ class _Note:
     result: FileResult
     problem: str = ""
     no_overlay: str = ""
+    no_picture: str = ""
     reading: float = 0.0
     tracks: set[int] = field(default_factory=set)
 
@@ -75,7 +80,7 @@ class _Note:
         """The outcome, once all frames are through."""
         r = self.result
         r.faces = len(self.tracks)
-        r.reason = "; ".join(p for p in (self.problem, self.no_overlay) if p)
+        r.reason = "; ".join(p for p in (self.problem, self.no_picture, self.no_overlay) if p)
         r.seconds = round(self.reading + other_seconds, 3)
         if r.reason:
             r.status = PARTIAL if r.frames else FAILED
@@ -120,11 +125,14 @@ def _frames(notes: Mapping[Path, _Note], job: Job, beat: Beat) -> Iterator[Frame
         try:
             status = path.stat()
             note.result.size, note.result.mtime_ns = status.st_size, status.st_mtime_ns
-            for frame in read_frames(path, job.options.frames, limit):
+            alive = partial(beat, note.result.file)
+            room = shared_room(job.staging, alive)
+            for frame in read_frames(path, job.options.frames, limit, alive, room):
                 note.reading += time.perf_counter() - clock
                 yield frame
                 clock = time.perf_counter()
-                beat(note.result.file)
+                alive()
+                del frame  # the next, which may be large too, is read before this name is free
             if not note.result.unchanged(path):
                 note.problem = "the file changed while it was read"
         except InputError as e:
@@ -158,6 +166,9 @@ class _Recorder:
         if job.options.overlays:
             folder = job.options.out / OVERLAYS
             self._overlays = Overlays(folder, job.root, job.staging, scheme, job.options)
+        self._pictures: FramePictures | None = None
+        if job.options.frames_out:
+            self._pictures = FramePictures(job.options.out / IMAGES, job.staging)
 
     def record(self, frame: Frame, faces: tuple[Face, ...]) -> None:
         """Add one frame's rows, and draw it."""
@@ -169,11 +180,17 @@ class _Recorder:
             self._current = note
             result.start, result.moving = self._file.tell(), frame.moving
             result.width, result.height = width, height
+        result.note_size(frame.index, width, height)
         self._rows.write(FrameFaces.of(frame, faces, result.file))
         result.end = self._file.tell()
         result.frames += 1
         note.tracks.update(face.track for face in faces)
-        if self._overlays is not None and not note.no_overlay:
+        if self._pictures is not None and not note.no_picture:
+            try:
+                self._pictures.add(result.file, frame)
+            except InputError as e:
+                note.no_picture = f"no picture of a frame: {_one_line(e)}"
+        if self._overlays is not None and not note.no_overlay:  # which draws on the pixels
             with self._noting(note, self._overlays):
                 self._overlays.add(result.file, frame, faces)
 

@@ -110,6 +110,7 @@ def metrics(evaluation: Evaluation, whole: Score, groups: Mapping[str, Scores]) 
         "detect_size": None if options.boxes == LABELS else options.detect_size,
         "model": options.model,
         "runtime": options.runtime,
+        "tta": options.tta,
         "csv": str(options.csv),
         "scheme": evaluation.scheme.name,
         "unreadable": len(evaluation.unreadable),

@@ -57,7 +57,7 @@ def evaluate(
     if predictor is None:
         bundle = ModelBundle.open(options.model)
         check_schemes(bundle.card, scheme, options)  # before the slow loading of Keras
-        predictor = Predictor(bundle, options.runtime)
+        predictor = Predictor(bundle, options.runtime, tta=options.tta)
         say(predictor.runtime_line)
     else:
         check_schemes(predictor.card, scheme, options)

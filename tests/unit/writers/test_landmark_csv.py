@@ -9,7 +9,15 @@ import pytest
 from kpcli.errors import InputError
 from kpcli.schemes import get_scheme
 from kpcli.types import Face, FaceBox, FrameFaces, HeadPose
-from kpcli.writers.landmark_csv import Extra, RowWriter, columns, create, header, read_frames
+from kpcli.writers.landmark_csv import (
+    Extra,
+    RowWriter,
+    columns,
+    create,
+    extras_of,
+    header,
+    read_frames,
+)
 
 SCHEME = get_scheme("points3")
 
@@ -74,7 +82,7 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
     with create(tmp_path, SCHEME) as writer:
         for f in frames:
             writer.write(f)
-    back = list(read_frames(tmp_path / "landmarks.csv", lambda file: (len(file), 480, True)))
+    back = list(read_frames(tmp_path / "landmarks.csv", lambda file, frame: (len(file), 480, True)))
     assert [(f.file, f.index, f.seconds, len(f.faces), f.width) for f in back] == [
         ("a.mp4", 1, 0.0, 2, 5), ("a.mp4", 2, 0.5, 0, 5), ("b, c.jpg", 1, 0.0, 1, 8),
     ]  # fmt: skip
@@ -103,6 +111,15 @@ def test_extra_columns_come_last_and_come_back(tmp_path: Path) -> None:
     assert empty.faces == ()
     np.testing.assert_allclose(full.faces[0].pose, [10, -5.5, 0.25])
     np.testing.assert_allclose(full.faces[0].smoothed, smooth)
+    assert extras_of(path) == [Extra.POSE, Extra.SMOOTH]
+
+
+def test_the_optional_columns_of_a_file(tmp_path: Path) -> None:
+    assert extras_of(tmp_path / "none.csv") == []
+    for extras in ([], [Extra.POSE], [Extra.SMOOTH]):
+        with create(tmp_path, SCHEME, extras):
+            pass
+        assert extras_of(tmp_path / "landmarks.csv") == extras
 
 
 def test_a_point_that_is_no_number_is_left_empty() -> None:
