@@ -8,6 +8,7 @@ say ``--images`` where that is elsewhere. (Its other formats are read by what th
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from kpcli.formats.reading import encoding_of, head, read_json, read_rows
 from kpcli.types import FaceBox, Reject, Sample
 
 Row = Mapping[str, Any]
+_FRAMES = re.compile(r'"frames"\s*:\s*\[')
 _PATTERNS = ("*.csv", "*.json", "*.parquet")
 
 
@@ -61,9 +63,9 @@ def _kind(path: Path) -> str:
     if suffix == ".parquet":
         return "parquet" if path.stem.startswith("landmarks") else ""
     if suffix == ".json":
-        start = head(path)
+        start = head(path, 1 << 20)
         text = start.decode(encoding_of(start), "replace")
-        return "json" if '"scheme"' in text and '"frames"' in text else ""
+        return "json" if '"point_names"' in text and _FRAMES.search(text) else ""
     try:
         _, header = next(read_rows(path, ","), (0, []))
     except (OSError, ValueError):

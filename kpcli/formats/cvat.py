@@ -12,7 +12,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from xml.parsers import expat
 
 from kpcli.formats import coco
@@ -27,6 +27,7 @@ EDGE = coco.CVAT_EDGE
 LARGEST = 1 << 30
 """Bytes of a label file that a zip may unfold to."""
 _INSIDE = re.compile(r"(?:.*/)?(annotations\.xml|annotations/person_keypoints_[^/]+\.json)\Z")
+_FRAME = re.compile(r"frame_(\d{6,9})\.\w+\Z")
 _SHAPES = ("points", "box", "skeleton")
 
 
@@ -85,8 +86,20 @@ def _unfolded(path: Path, name: str, root: Path, parsed: list[_Xml]) -> Iterator
     except (OSError, ValueError, RecursionError, zipfile.BadZipFile, NotImplementedError) as e:
         yield Reject(str(path), "damaged file", str(e) or repr(e))
         return
+    _call_frames_ours(content, path)
     beside = path.with_name(Path(name).name)
     yield from coco.faces_of(content, beside, root, EDGE, shown=f"{path}/{name}")
+
+
+def _call_frames_ours(content: Any, path: Path) -> None:
+    """Name the frames of ``clip.mp4.zip`` as `kpcli annotate --frames-out` names the pictures."""
+    if not Path(path.stem).suffix:
+        return
+    for image in content.get("images", []) if isinstance(content, dict) else []:
+        match = _FRAME.match(str(image.get("file_name"))) if isinstance(image, dict) else None
+        if match:
+            image["file_name"] = f"{path.stem}/{int(match[1]) + 1:06d}.jpg"
+            image["video"] = path.stem
 
 
 class _Xml:

@@ -65,10 +65,11 @@ def _table(path: Path, found: list[NamedFace], order: list[str]) -> Iterator[Rej
     first = next((i for i, c in enumerate(coords) if i and c in ("x", "y")), len(coords))
     order += [name for name in dict.fromkeys(parts[first:]) if name]
     people = heads.get("individuals", [""] * len(coords))
+    files = _files(path)
     for line, values in rows:
         origin = f"{path}:{line}"
         try:
-            image = _picture(path, values[:first])
+            image = _picture(path, [files.get(values[0], values[0]), *values[1:first]])
             row = _row(values, coords, parts, people, first)
         except ValueError as e:
             yield Reject(origin, "damaged label", str(e))
@@ -77,9 +78,17 @@ def _table(path: Path, found: list[NamedFace], order: list[str]) -> Iterator[Rej
             if points:
                 also = {"individual": person} if person not in ("", "single") else {}
                 video = image.parent.name if "labeled-data" in image.parts else ""
-                if values[0].isdigit():
+                if values[0].isdigit() and not files:
                     video = image.parent.name
                 found.append(NamedFace(image, path, origin, points, attributes=also, group=video))
+
+
+def _files(path: Path) -> dict[str, str]:
+    """Row to picture, from the list that `kpcli annotate` writes beside a table of pictures."""
+    beside = path.with_name(f"{path.stem}_files.csv")
+    if not beside.is_file():
+        return {}
+    return {row[0]: row[1] for _, row in read_rows(beside, ",") if len(row) == 2}
 
 
 def _row(

@@ -107,7 +107,9 @@ class _Index:
 
 
 def _pictures(base: Path) -> Iterator[Path]:
-    for folder, _, files in walk(base):
+    for folder, folders, files in walk(base):
+        if Path(folder, ".kpcli").is_dir() and "overlays" in folders:
+            folders.remove("overlays")  # copies that `kpcli annotate` drew on
         for name in files:
             if name.lower().endswith(PICTURE_ENDINGS):
                 yield Path(folder, name)

@@ -151,8 +151,8 @@ def _fingerprints(seen: Seen) -> dict[Path, Fingerprint]:
 
 def _link_groups(samples: Sequence[Sample], seen: Seen) -> list[Sample]:
     """Groups of train that hold the same picture become one: no cut may part them."""
-    groups = {s.image: s.group for s in samples if s.split == "train"}
-    linked = linked_groups(groups, _fingerprints(seen))
+    train = [s for s in samples if s.split == "train"]
+    linked = linked_groups([(s.image, s.group) for s in train], _fingerprints(seen))
     return [replace(s, group=linked[s.group]) if s.split == "train" else s for s in samples]
 
 
