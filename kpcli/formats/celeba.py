@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kpcli.errors import InputError
 from kpcli.formats.layout import find_files, folder_near, holds, is_count
 from kpcli.formats.reading import read_text
 from kpcli.types import FaceBox, Reject, Sample
@@ -33,7 +34,11 @@ def read(root: Path) -> Iterator[Sample | Reject]:
     boxes = {} if aligned else _table(root, "list_bbox_celeba")
     splits = _table(root, "list_eval_partition")
     people = _table(root, "identity_CelebA")
-    lines = read_text(path).splitlines()
+    try:
+        lines = read_text(path).splitlines()
+    except InputError as e:
+        yield Reject(str(path), "damaged file", e.actual)
+        return
     is_csv = path.suffix.lower() == ".csv"
     heads = 1 if is_csv else 2
     rows = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -60,12 +61,11 @@ def encoding_of(start: bytes) -> str:
     odd, even = start[1::2].count(0), start[::2].count(0)
     if max(odd, even) > len(start) // 4:
         return "utf-16-le" if odd > even else "utf-16-be"
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        # A character may be cut at the end.
-        start[: max(len(start) - 3, 0)].decode("utf-8-sig")
-    except UnicodeDecodeError as e:
-        if e.start < len(start) - 8:
-            return "latin-1"
+        decoder.decode(start, final=len(start) < _HEAD)  # else a character may be cut at the end
+    except UnicodeDecodeError:
+        return "latin-1"
     return "utf-8-sig"
 
 
