@@ -17,7 +17,7 @@ from kpcli.errors import ModelError
 from kpcli.formats.layout import PICTURE_ENDINGS, find_files
 from kpcli.formats.named_points import NamedFace, samples
 from kpcli.formats.pictures import named
-from kpcli.formats.reading import encoding_of, head, read_json, read_rows
+from kpcli.formats.reading import encoding_of, head, open_binary, read_json, read_rows
 from kpcli.types import FaceBox, Reject, Sample
 
 Row = Mapping[str, Any]
@@ -112,10 +112,11 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, Row]]:
         ) from e
     try:
         number = 0
-        for batch in pq.ParquetFile(path).iter_batches(4096):
-            for row in batch.to_pylist():
-                number += 1
-                yield f"{path}: row {number}", row
+        with open_binary(path) as file:
+            for batch in pq.ParquetFile(file).iter_batches(4096):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"{path}: row {number}", row
     except Exception as e:  # Arrow raises whatever it stumbles over
         raise ValueError(str(e)) from e
 
