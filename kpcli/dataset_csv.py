@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from kpcli.errors import InputError, UsageError
-from kpcli.files import atomic_path
+from kpcli.files import CsvRows, atomic_path
 from kpcli.geometry import box_to_unit, landmark_box, unit_to_box
 from kpcli.schemes import get_scheme, is_own, scheme_name
 from kpcli.types import FaceBox, Points, Sample
@@ -78,7 +78,7 @@ def write_dataset(samples: Sequence[Sample], path: Path, root: Path) -> None:
     header = [*META_COLUMNS, *own, *(f"x_{i}" for i in range(n)), *(f"y_{i}" for i in range(n))]
     root = root.resolve()
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = CsvRows(file)
         writer.writerow(header)
         names = {image: _name(image, root) for image in {s.image for s in samples}}
         for sample in samples:

@@ -60,8 +60,9 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
             overlays=options.overlays,
             interrupted=interrupted,
             runtime=runtime,
+            unread=len(plan.unread),
         )
-        write_manifest(options.out / MANIFEST, ledger.staging, results)
+        write_manifest(options.out / MANIFEST, ledger.staging, results, plan.unread)
         write_run(options, card.name, scheme.name, report, ledger.staging, started)
         return report
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 import math
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kpcli.dataset_csv import with_landmark_box
-from kpcli.files import atomic_path
+from kpcli.files import CsvRows, atomic_path
 from kpcli.metrics import INTERVAL, Floats, Score, score
 from kpcli.types import Sample
 from kpcli.workflows.evaluate.plots import write_ced, write_worst
@@ -168,7 +167,7 @@ def _write_faces(path: Path, evaluation: Evaluation) -> None:
         "left", "top", "right", "bottom", *(f"nme_{name}" for name in regions),
     ]  # fmt: skip
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = CsvRows(file)
         writer.writerow(header)
         for i, face in enumerate(evaluation.faces):
             sample, truth = face.sample, with_landmark_box(face.sample).face

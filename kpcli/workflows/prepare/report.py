@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kpcli.files import atomic_path
+from kpcli.files import CsvRows, atomic_path
 from kpcli.schemes import scheme_name
 from kpcli.types import Note, Reject, Sample
 from kpcli.workflows.prepare.duplicates import Duplicate
@@ -97,4 +96,4 @@ def _write_table(path: Path, header: list[str], rows: list[list[str]]) -> None:
         path.unlink(missing_ok=True)
         return
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+        CsvRows(file).writerows([header, *rows])
