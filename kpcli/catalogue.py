@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kpcli.schemes import LandmarkScheme
-    from kpcli.types import FaceBox, Frame, FrameFaces, Reject, Sample
+    from kpcli.types import FaceBox, Frame, FrameFaces, Note, Reject, Sample
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class DatasetFormat(Protocol):
     def sniff(self, root: Path) -> bool:
         """Whether the folder (or file) looks like this format; cheap, never raises."""
 
-    def read(self, root: Path) -> Iterable[Sample | Reject]:
+    def read(self, root: Path) -> Iterable[Sample | Reject | Note]:
         """Yield every labelled face as it stands, and a `Reject` for each damaged label."""
 
 
@@ -226,6 +226,18 @@ FORMATS: Table[Entry, DatasetFormat] = Table(
         "aflw2000": Entry("kpcli.formats.aflw2000", "AFLW2000-3D and 300W-LP .mat files"),
         "kaggle": Entry("kpcli.formats.kaggle", "Kaggle facial key points CSV, 15 points"),
         "coco": Entry("kpcli.formats.coco", "COCO keypoints JSON, also WholeBody faces"),
+        "labelme": Entry("kpcli.formats.labelme", "labelme JSON, one a picture"),
+        "labelstudio": Entry("kpcli.formats.labelstudio", "Label Studio's JSON of key points"),
+        "cvat": Entry("kpcli.formats.cvat", "CVAT's XML 1.1, or zips of it or of its COCO"),
+        "via": Entry("kpcli.formats.via", "VGG Image Annotator's JSON or CSV"),
+        "deeplabcut": Entry("kpcli.formats.deeplabcut", "DeepLabCut's CollectedData CSVs"),
+        "fiftyone": Entry("kpcli.formats.fiftyone", "FiftyOne's samples.json with key points"),
+        "yolo": Entry("kpcli.formats.yolo", "YOLO pose labels, .txt in 0..1"),
+        "text": Entry("kpcli.formats.text_points", "a .txt a picture, `x y` a line (LaPa)"),
+        "annotated": Entry(
+            "kpcli.formats.annotated", "tables of `kpcli annotate`, OpenFace, py-feat"
+        ),
+        "csv": Entry("kpcli.formats.csv_points", "plain CSV: image, x_0, y_0, x_1 .. in pixels"),
         "widerface": Entry("kpcli.formats.widerface", "WIDER FACE boxes, to train a detector"),
     },
 )

@@ -16,6 +16,9 @@ DETECT_SIZE = 640
 """Long side in pixels at which faces are looked for."""
 
 
+EXIF = ("auto", "upright", "stored")
+
+
 @dataclass(frozen=True)
 class PrepareOptions:
     """Options of ``kpcli prepare``."""
@@ -30,6 +33,18 @@ class PrepareOptions:
     preview: Path | None = None
     face_box: str = "file"
     """``file``: the dataset's box where it has one; ``points``: always derived."""
+    images: Path | None = None
+    """Where to look for pictures that do not lie where their labels say."""
+    split: str | None = None
+    """The split of all rows, whatever folders and names tell."""
+    test: float = 0.0
+    """Share of train to cut off for the test, by group."""
+    group_by: str | None = None
+    """``none``, ``folder`` or a regular expression; None: what the format knows."""
+    keep_split: Path | None = None
+    """An earlier CSV: its pictures stay on their sides."""
+    exif: str = "auto"
+    """On which pixels of photos that EXIF turns labels were drawn: one of `EXIF`."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from kpcli.inference.upright import FacePredictor
 from kpcli.metrics import Protocol, nme, normalisers, protocol_for
 from kpcli.model_bundle import LANDMARKS, ModelBundle, ModelCard
 from kpcli.options import EvalOptions
-from kpcli.schemes import LandmarkScheme, can_convert, get_scheme
+from kpcli.schemes import LandmarkScheme, can_convert, get_scheme, key_of
 from kpcli.types import Sample
 from kpcli.workflows.evaluate.faces import ScoredFace, Unreadable, predict_faces
 from kpcli.workflows.evaluate.report import write_report
@@ -111,7 +111,7 @@ def check_schemes(card: ModelCard, labels: LandmarkScheme, options: EvalOptions)
             f"--model {options.model}: its task is {card.task!r}", expected=f"{LANDMARKS!r}"
         )
     model = card.landmark_scheme.name
-    if not can_convert(model, labels.name):
+    if not can_convert(key_of(card.landmark_scheme), key_of(labels)):
         raise UsageError(
             f"--model {options.model} gives {model} points, {options.csv} holds {labels.name}",
             expected=f"a model of scheme {labels.name}, or of one that converts to it",
