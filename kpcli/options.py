@@ -193,6 +193,8 @@ class FaceOptions:
     """Yaw, pitch and roll, where the scheme has 68 points."""
     smooth: str = NO_SMOOTHING
     """One of `SMOOTHINGS`: points steadied over time, beside the raw ones."""
+    measures: bool = False
+    """Eye and mouth opening, brows, asymmetry, size, sharpness; see `kpcli.types.Measures`."""
     batch_size: int = 32
     """Faces that the model sees at once."""
 

@@ -52,6 +52,10 @@ Formats = Annotated[
     ),
 ]
 Pose = Annotated[bool, typer.Option(help="Columns yaw, pitch, roll, where there are 68 points.")]
+MeasuresToo = Annotated[
+    bool,
+    typer.Option("--measures", help="Columns of eyes, mouth ..; events, summary, persons.csv."),
+]
 Smooth = Annotated[
     str, typer.Option(help="none, or one-euro: also columns of points steadied over time.")
 ]
@@ -98,6 +102,7 @@ def folder(
     formats: Formats = ",".join(_D.formats),
     pose: Pose = _D.pose,
     smooth: Smooth = _D.smooth,
+    measures: MeasuresToo = _D.measures,
     every: Every = _D.frames.every,
     frames: Frames = "",
     start: Start = _D.frames.start,
@@ -135,6 +140,7 @@ def file(
     formats: Formats = ",".join(_D.formats),
     pose: Pose = _D.pose,
     smooth: Smooth = _D.smooth,
+    measures: MeasuresToo = _D.measures,
     every: Every = _D.frames.every,
     frames: Frames = "",
     start: Start = _D.frames.start,

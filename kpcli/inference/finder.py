@@ -18,6 +18,7 @@ from kpcli.images import read_image
 from kpcli.inference.appearance import thumbnail
 from kpcli.inference.head_pose import head_pose
 from kpcli.inference.identity import Scene, Tracker, same_scene, scene_of
+from kpcli.inference.measures import measure
 from kpcli.inference.propagation import Follower
 from kpcli.inference.smoothing import OneEuro
 from kpcli.inference.upright import FacePredictor, Look, landmarks
@@ -216,7 +217,7 @@ class FaceFinder:
         return sorted(numbered, key=lambda face: face.track)
 
     def _enriched(self, frame: Frame, face: Face) -> Face:
-        """The face with its pose and its smoothed points, where they are wanted."""
+        """The face with its pose, its smoothed points and its measures, where they are wanted."""
         if self._pose:
             height, width = frame.pixels.shape[:2]
             face = replace(face, pose=head_pose(face.points, width, height))
@@ -225,6 +226,8 @@ class FaceFinder:
             if frame.moving:
                 points = self._filters[face.track](points, face.box.side, frame.seconds)
             face = replace(face, smoothed=points)
+        if self.options.measures:
+            face = replace(face, measures=measure(face, self.scheme, frame.pixels))
         return face
 
 

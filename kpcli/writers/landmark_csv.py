@@ -26,8 +26,8 @@ from kpcli.errors import InputError
 from kpcli.files import atomic_path
 from kpcli.options import NO_SMOOTHING, FaceOptions
 from kpcli.schemes import IBUG68, LandmarkScheme
-from kpcli.types import Face, FaceBox, FrameFaces, HeadPose
-from kpcli.writers.values import pose_of, printed_numbers
+from kpcli.types import Face, FaceBox, FrameFaces, HeadPose, Measures
+from kpcli.writers.values import measured, pose_of, printed_numbers
 
 OUTPUT = "landmarks.csv"
 PACKAGE = ""
@@ -41,11 +41,15 @@ class Extra(StrEnum):
     """``yaw, pitch, roll`` in degrees."""
     SMOOTH = "smooth"
     """``smooth_x_0.., smooth_y_0..``: the points, smoothed over time."""
+    MEASURES = "measures"
+    """``ear_left .. doubtful``: the fields of `Measures`."""
 
     def columns(self, n_points: int) -> list[str]:
         """Names of the columns."""
         if self is Extra.POSE:
             return ["yaw", "pitch", "roll"]
+        if self is Extra.MEASURES:
+            return list(Measures._fields)
         return [f"smooth_{axis}_{i}" for axis in "xy" for i in range(n_points)]
 
 
@@ -69,6 +73,7 @@ def optional(options: FaceOptions, scheme: LandmarkScheme) -> tuple[Extra, ...]:
     wanted = {
         Extra.POSE: options.pose and scheme.name == IBUG68.name,
         Extra.SMOOTH: options.smooth != NO_SMOOTHING,
+        Extra.MEASURES: options.measures,
     }
     return tuple(extra for extra in Extra if wanted[extra])
 
@@ -101,6 +106,8 @@ class RowPrinter:
         if Extra.SMOOTH in self._extras:
             points = face.smoothed
             parts.append(self._no_points if points is None else printed_numbers(points.T, "%.3f"))
+        if Extra.MEASURES in self._extras:
+            parts.append(printed_numbers(measured(face), "%.4f"))
         return ",".join(parts)
 
 
@@ -215,4 +222,7 @@ def _face(row: list[str], index: Mapping[str, int], n: int, extras: Sequence[Ext
         track=int(row[3]),
         pose=HeadPose(*map(float, numbers("yaw", 3))) if Extra.POSE in extras else None,
         smoothed=numbers("smooth_x_0", 2 * n).reshape(2, n).T if Extra.SMOOTH in extras else None,
+        measures=Measures._make(map(float, numbers(Measures._fields[0], len(Measures._fields))))
+        if Extra.MEASURES in extras
+        else None,
     )

@@ -14,7 +14,7 @@ from kpcli.files import atomic_path
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import Face, FrameFaces
 from kpcli.writers.landmark_csv import Extra, columns
-from kpcli.writers.values import pose_of
+from kpcli.writers.values import measured, pose_of
 
 OUTPUT = "landmarks.parquet"
 PACKAGE = "pyarrow"
@@ -66,6 +66,8 @@ class ParquetTable:
             parts.append(
                 self._empty[: 2 * len(face.points)] if smoothed is None else smoothed.T.ravel()
             )
+        if Extra.MEASURES in self._extras:
+            parts.append(measured(face))
         return np.concatenate(parts)
 
     def _flush(self) -> None:

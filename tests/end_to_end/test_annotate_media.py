@@ -28,6 +28,7 @@ from kpcli.errors import InputError
 from kpcli.images import read_image
 from kpcli.options import AnnotateOptions, FrameSelection
 from kpcli.sources import read_frames
+from kpcli.types import Measures
 from kpcli.workflows.annotate.report import Report
 from kpcli.workflows.annotate.run import annotate
 from kpcli.writers.coco import FILE, OUTPUT
@@ -441,6 +442,35 @@ def test_every_format_of_one_run(tmp_path: Path) -> None:
     assert face["smooth"][7] == [table.loc[2, "smooth_x_7"], table.loc[2, "smooth_y_7"]]
     assert face["pose"]["yaw"] == table.loc[2, "yaw"]
     assert not list((tmp_path / "out").glob(".*.*"))
+
+
+def test_measures_of_one_run(tmp_path: Path) -> None:
+    write_picture(tmp_path / "in" / "a" / "p.png", picture(60, 50))
+    write_video(tmp_path / "in" / "v.mp4", 4)
+    out = tmp_path / "out"
+    report = run(tmp_path / "in", out, measures=True, formats=("json", "parquet"))
+    names = ["events.csv", "summary.csv", "persons.csv"]
+    assert [p.name for p in report.written] == ["landmarks.json", "landmarks.parquet", *names]
+    table = rows(out)
+    assert list(table.columns[-12:]) == list(Measures._fields)
+    assert table["face_size"].tolist() == pytest.approx(
+        np.sqrt((table["right"] - table["left"]) * (table["bottom"] - table["top"])), abs=1e-3
+    )
+    typed = pd.read_parquet(out / "landmarks.parquet")
+    np.testing.assert_allclose(typed["brightness"], table["brightness"], atol=1e-3)
+    frames = json.loads((out / "landmarks.json").read_text())["frames"]
+    face = frames[0]["faces"][0]["measures"]
+    assert face["sharpness"] == pytest.approx(table["sharpness"][0], abs=1e-3)
+    events, summary, persons = (pd.read_csv(out / name) for name in names)
+    assert list(summary["file"]) == ["a/p.png", "v.mp4"]
+    assert list(summary["frames"]) == [1, 4]
+    assert list(persons["file"]) == ["a/p.png", "v.mp4"]
+    assert list(events["event"][:1]) == ["face_found"]
+    before = {name: (out / name).read_bytes() for name in names}
+    run(tmp_path / "in", out, measures=True, resume=True)
+    assert before == {name: (out / name).read_bytes() for name in names}
+    with pytest.raises(InputError, match="other options"):
+        run(tmp_path / "in", out, resume=True)
 
 
 def test_the_frames_that_other_formats_refer_to(tmp_path: Path) -> None:

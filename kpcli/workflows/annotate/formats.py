@@ -13,10 +13,11 @@ from kpcli.errors import InputError, ModelError
 from kpcli.files import remove
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces
+from kpcli.workflows.annotate import measures
 from kpcli.workflows.annotate.ledger import FileResult
 from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
-from kpcli.writers.landmark_csv import extras_of, printed, read_frames
+from kpcli.writers.landmark_csv import Extra, extras_of, printed, read_frames
 
 CSV = "csv"
 """Always written: all other formats, --resume and merge are made from it."""
@@ -57,16 +58,18 @@ def write_formats(
     InputError
         If one cannot be written; the others are.
     """
-    others = [name for name in dict.fromkeys(names) if name != CSV]
-    if not others:
+    extras = extras_of(out / LANDMARKS)
+    modules = [WRITERS.load(name) for name in dict.fromkeys(names) if name != CSV]
+    if Extra.MEASURES in extras:
+        modules.append(measures)
+    if not modules:
         return []
     known = {printed(r.file): r for r in results}
 
     def describe(file: str, frame: int) -> tuple[int, int, bool]:
         return *known[file].size_at(frame), known[file].moving
 
-    extras = extras_of(out / LANDMARKS)
-    formats = [_Format(WRITERS.load(name), staging, scheme, extras) for name in others]
+    formats = [_Format(module, staging, scheme, extras) for module in modules]
     try:
         # Once for all formats: reading takes longer than most of them.
         for frame in read_frames(out / LANDMARKS, describe):
@@ -76,7 +79,7 @@ def write_formats(
         for format_ in formats:
             format_.stop(e)
         raise
-    written = [path for format_ in formats if (path := format_.finish(out))]
+    written = [path for format_ in formats for path in format_.finish(out)]
     for format_ in formats:
         if format_.error:
             place = out / format_.module.OUTPUT
@@ -114,23 +117,25 @@ class _Format:
         self._writer = None
         self._open.__exit__(type(error), error, error.__traceback__)
 
-    def finish(self, out: Path) -> Path | None:
-        """Put it in its place in ``out``; None where something went wrong."""
-        target: Path = out / self.module.OUTPUT
+    def finish(self, out: Path) -> list[Path]:
+        """Put it in its place in ``out``; nothing where something went wrong."""
+        names = (self.module.OUTPUT, *getattr(self.module, "MORE", ()))
         try:
             if self._writer is None:
-                return None
+                return []
             self._open.close()
-            remove(target)
-            os.replace(self._staging / self.module.OUTPUT, target)
+            for name in names:
+                remove(out / name)
+                os.replace(self._staging / name, out / name)
             for name in getattr(self.module, "BESIDE", ()):
                 (out / name).mkdir(exist_ok=True)
         except (OSError, InputError) as e:
             self.error = e
-            return None
-        return target
+            return []
+        return [out / name for name in names]
 
 
 def outputs() -> list[str]:
     """What the formats write, relative to the output folder."""
-    return [str(WRITERS.load(name).OUTPUT) for name in WRITERS] + [IMAGES]
+    others = (IMAGES, measures.OUTPUT, *measures.MORE)
+    return [*(str(WRITERS.load(name).OUTPUT) for name in WRITERS), *others]
