@@ -7,9 +7,9 @@ import sys
 
 import typer
 
-from kpcli import __version__
 from kpcli.cli import annotate, bench, evaluate, export, info, inspect, merge, prepare, train
 from kpcli.errors import EXIT_INTERRUPTED, KpcliError
+from kpcli.version import __version__
 
 app = typer.Typer(
     no_args_is_help=True,
