@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 FREE = {"free": True}
 """Metadata of a field on which no row depends: a run may go on with another value."""
 
 DETECT_SIZE = 640
 """Long side in pixels at which faces are looked for."""
+
+
+PrepareBox = Literal["file", "points"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class PrepareOptions:
     seed: int = 0
     strict: bool = False
     preview: Path | None = None
-    face_box: str = "file"
+    face_box: PrepareBox = "file"
     """``file``: the dataset's box where it has one; ``points``: always derived."""
 
 
@@ -60,10 +64,14 @@ class DetectionOptions:
     """Crops taken of a boxed picture in an epoch."""
 
 
-LOSS_NAMES = ("mse", "l1", "smooth_l1", "wing", "adaptive_wing", "gaussian_nll")
-SCHEDULES = ("cosine", "step", "constant")
-PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
-FACE_BOXES = ("landmarks", "csv")
+Loss = Literal["mse", "l1", "smooth_l1", "wing", "adaptive_wing", "gaussian_nll"]
+Schedule = Literal["cosine", "step", "constant"]
+Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+TrainBox = Literal["landmarks", "csv"]
+LOSS_NAMES = get_args(Loss)
+SCHEDULES = get_args(Schedule)
+PRECISIONS = get_args(Precision)
+FACE_BOXES = get_args(TrainBox)
 
 CUT_SEED = 3
 """Of the cut of validation faces out of train, whatever ``--seed`` is.
@@ -84,9 +92,8 @@ class TrainOptions:
     batch_size: int = 32
     learning_rate: float = 1.5e-3
     weight_decay: float = 1e-4
-    loss: str = "wing"
-    """One of `LOSS_NAMES`; ``schedule``, ``precision`` and ``face_box`` have such lists too."""
-    schedule: str = "cosine"
+    loss: Loss = "wing"
+    schedule: Schedule = "cosine"
     warmup_epochs: float = 2.0
     ema: float = 0.998
     """Momentum of the exponential moving average of weights; 0 switches it off."""
@@ -97,12 +104,12 @@ class TrainOptions:
     """Share of train, cut by group, to validate on if the CSV has no val rows."""
     seed: int = 0
     crop_scale: float = 1.3
-    face_box: str = "landmarks"
+    face_box: TrainBox = "landmarks"
     """``landmarks``: the box kpcli's detectors aim at, from the points; ``csv``: the CSV's box."""
     weights: str = "none"
     init: str | None = None
     """A bundle whose weights to start from (where shapes fit), or ``default``."""
-    precision: str = "auto"
+    precision: Precision = "auto"
     augment: AugmentOptions = AugmentOptions()
     negatives: Path | None = None
     """A CSV of boxes (widerface): crops of its pictures that show no face train the confidence."""
@@ -113,6 +120,11 @@ class TrainOptions:
     cache_mb: int = 4096
     resume: bool = False
     root: Path | None = None
+    config: Path | None = None
+    """The project file whose values stand above; see kpcli.cli.config."""
+
+
+ProtocolName = Literal["ocular", "pupil", "box"]
 
 
 @dataclass(frozen=True)
@@ -122,8 +134,8 @@ class EvalOptions:
     csv: Path
     split: str = "test"
     model: str = "default"
-    protocol: str | None = None
-    """``ocular``, ``pupil`` or ``box``; None: the scheme's own."""
+    protocol: ProtocolName | None = None
+    """What errors are divided by; None: the scheme's own."""
     cut: float | None = None
     """Percent of the normaliser above which a face counts as failed; None: the protocol's."""
     boxes: str = "labels"
@@ -154,12 +166,14 @@ class FrameSelection:
 ALL_FRAMES = FrameSelection()
 
 
-NO_SMOOTHING = "none"
-SMOOTHINGS = (NO_SMOOTHING, "one-euro")
+Smoothing = Literal["none", "one-euro"]
+SMOOTHINGS = get_args(Smoothing)
+NO_SMOOTHING: Smoothing = "none"
 
-
-LOCAL, RAY = "local", "ray"
-ENGINES = (LOCAL, RAY)
+Engine = Literal["local", "ray"]
+ENGINES = get_args(Engine)
+LOCAL: Engine = "local"
+RAY: Engine = "ray"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,8 +193,8 @@ class FaceOptions:
     """Faces below are left out."""
     pose: bool = True
     """Yaw, pitch and roll, where the scheme has 68 points."""
-    smooth: str = NO_SMOOTHING
-    """One of `SMOOTHINGS`: points steadied over time, beside the raw ones."""
+    smooth: Smoothing = NO_SMOOTHING
+    """Points steadied over time, beside the raw ones."""
     batch_size: int = 32
     """Faces that the model sees at once."""
 
@@ -205,8 +219,8 @@ class AnnotateOptions(FaceOptions):
     resume: bool = field(default=False, metadata=FREE)
     overwrite: bool = field(default=False, metadata=FREE)
     dry_run: bool = field(default=False, metadata=FREE)
-    engine: str = field(default=LOCAL, metadata=FREE)
-    """One of `ENGINES`: where the work is done; the results are the same."""
+    engine: Engine = field(default=LOCAL, metadata=FREE)
+    """Where the work is done; the results are the same."""
     workers: int = field(default=0, metadata=FREE)
     """Processes; 1: none but this one; 0: as the work and the machine suggest.
 
@@ -216,6 +230,11 @@ class AnnotateOptions(FaceOptions):
     """Seconds that a picture or a video frame may take; 0: no limit."""
     max_megapixels: float = field(default=200.0, metadata=FREE)
     """Pictures and videos of larger frames are not read."""
+    config: Path | None = field(default=None, metadata=FREE)
+    """The project file whose values stand above; see kpcli.cli.config."""
+
+
+Quantize = Literal["none", "float16", "int8"]
 
 
 @dataclass(frozen=True)
@@ -224,7 +243,7 @@ class ExportOptions:
 
     bundle: str
     to: str
-    quantize: str = "none"
+    quantize: Quantize = "none"
     """``none``, ``float16`` (weights) or ``int8``."""
     calibrate: Path | None = None
     """A CSV whose train rows show int8 what the model sees."""
@@ -272,3 +291,4 @@ class MergeOptions:
     out: Path
     formats: tuple[str, ...] = ("csv",)
     overwrite: bool = False
+    config: Path | None = None

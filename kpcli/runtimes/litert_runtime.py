@@ -12,7 +12,7 @@ from kpcli.errors import ModelError
 
 FILE = "model.tflite"
 PACKAGE = "ai_edge_litert"
-INSTALL = "kpcli[litert]"
+INSTALL = "ai-edge-litert"
 
 
 class LitertRuntime:

@@ -11,7 +11,7 @@ from kpcli.errors import ModelError
 
 FILE = "openvino"
 PACKAGE = "openvino"
-INSTALL = "kpcli[openvino]"
+INSTALL = "openvino"
 GRAPH = "model.xml"
 OUTPUTS = "kpcli_outputs"
 """Where the graph's own notes list the names of its outputs."""
