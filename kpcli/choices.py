@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def checked(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """The values as the fields of the dataclass ``kind`` want them.
 
-    A path may come as text, a sequence of names or paths as one of them or as a list.
+    A path may come as text and the other way round; of a sequence, one item or a list may come.
 
     Raises
     ------
@@ -48,6 +48,8 @@ def _fitting(name: str, hint: Any, value: Any) -> Any:
         return names(value) if isinstance(value, str) else tuple(value)
     if isinstance(value, str) and Path in (hint, *get_args(hint)):
         return Path(value)
+    if hint is str and isinstance(value, Path):
+        return str(value)
     return tuple(value) if isinstance(value, list) else value
 
 

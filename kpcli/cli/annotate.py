@@ -34,8 +34,8 @@ class _Group(TyperGroup):
     """``kpcli annotate DIR`` is ``kpcli annotate folder DIR``; with files, ``file``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        words = set(args) & {*self.commands, *ctx.help_option_names}
-        if args and not words and not ctx.resilient_parsing:
+        known = {*self.commands, *ctx.help_option_names}
+        if args and args[0] not in known and not ctx.resilient_parsing:
             parser = self.commands["folder"].make_parser(ctx)
             parser.ignore_unknown_options = True  # the command itself complains of them
             opts, more, _ = parser.parse_args(list(args))

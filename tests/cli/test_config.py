@@ -124,6 +124,11 @@ def test_a_pyproject_of_others_is_no_project_file(run: Run) -> None:
         (["--out", "annotated", "in"], {"a.png", "v.mp4"}),
         (["in", "--no-recursive"], {"a.png", "v.mp4"}),
         (["in/a.png"], {"a.png"}),
+        (
+            ["in", "--detector", "whole_image", "--shard", "1/1", "--format", "csv"],
+            {"a.png", "v.mp4"},
+        ),
+        (["--max-faces", "1", "in/v.mp4"], {"v.mp4"}),
         (["--overwrite", "in/a.png", "in/v.mp4", "--out", "annotated"], {"a.png", "v.mp4"}),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, list) else "",
