@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from kpcli.errors import UsageError
 
@@ -39,14 +40,18 @@ def nearest(name: str, known: list[str]) -> str:
 
 
 def _fitting(name: str, hint: Any, value: Any) -> Any:
-    if get_origin(hint) is Literal and value not in get_args(hint):
-        choices = ", ".join(map(str, get_args(hint)))
+    either = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    if value is None and NoneType in either:
+        return None
+    literal = next((h for h in either if get_origin(h) is Literal), None)
+    if literal is not None and value not in get_args(literal):
+        choices = ", ".join(get_args(literal))
         raise UsageError(f"{name}: unknown choice {value!r}", expected=choices)
     if hint == tuple[Path, ...]:
         return (Path(value),) if isinstance(value, str | Path) else tuple(map(Path, value))
     if hint == tuple[str, ...]:
         return names(value) if isinstance(value, str) else tuple(value)
-    if isinstance(value, str) and Path in (hint, *get_args(hint)):
+    if isinstance(value, str) and Path in either:
         return Path(value)
     if hint is str and isinstance(value, Path):
         return str(value)
