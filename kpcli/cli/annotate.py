@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +25,7 @@ from kpcli.cli.shared import (
     also_takes,
     values,
 )
-from kpcli.errors import UsageError
+from kpcli.errors import InputError, UsageError
 from kpcli.options import AnnotateOptions, Engine, FrameSelection, Smoothing
 
 _D = AnnotateOptions(inputs=(), out=Path("annotated"))
@@ -34,17 +35,28 @@ class _Group(TyperGroup):
     """``kpcli annotate DIR`` is ``kpcli annotate folder DIR``; with files, ``file``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        known = {*self.commands, *ctx.help_option_names}
-        if args and args[0] not in known and not ctx.resilient_parsing:
-            parser = self.commands["folder"].make_parser(ctx)
-            parser.ignore_unknown_options = True  # the command itself complains of them
-            opts, more, _ = parser.parse_args(list(args))
-            paths = [Path(p) for p in (opts.get("directory"), *more) if isinstance(p, str)]
-            if any(path.is_file() for path in paths):
-                args = ["file", *args]
-            elif any(path.is_dir() for path in paths):
-                args = ["folder", *args]
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = [*self._word(ctx, args), *args]
         return super().parse_args(ctx, args)
+
+    def _word(self, ctx: Any, args: list[str]) -> list[str]:
+        """The command that was left out; none where a command was meant, or in completion."""
+        mistyped = not Path(args[0]).exists() and get_close_matches(args[0], self.commands)
+        if mistyped or ctx.resilient_parsing:
+            return []
+        parser = self.commands["folder"].make_parser(ctx)
+        parser.ignore_unknown_options = True  # the command itself complains of them
+        parser.allow_interspersed_args = True
+        options, more, _ = parser.parse_args(list(args))
+        paths = [p for p in (options.get("directory"), *more) if isinstance(p, str)]
+        if len(paths) == 1 and Path(paths[0]).is_dir():
+            return ["folder"]
+        if not paths or any(Path(path).exists() for path in paths):
+            return ["file"]
+        raise InputError(
+            f"{paths[0]}: there is no such folder or file",
+            next_step="kpcli annotate folder DIR, or kpcli annotate file FILE...",
+        )
 
 
 app = typer.Typer(

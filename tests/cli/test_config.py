@@ -123,6 +123,7 @@ def test_a_pyproject_of_others_is_no_project_file(run: Run) -> None:
         (["in"], {"a.png", "v.mp4"}),
         (["--out", "annotated", "in"], {"a.png", "v.mp4"}),
         (["in", "--no-recursive"], {"a.png", "v.mp4"}),
+        (["in", "--overwrite", "--out", "annotated"], {"a.png", "v.mp4"}),
         (["in/a.png"], {"a.png"}),
         (
             ["in", "--detector", "whole_image", "--shard", "1/1", "--format", "csv"],
@@ -145,5 +146,9 @@ def test_annotate_without_a_word_knows_folder_from_file(
 
 def test_annotate_of_nothing_that_is_there_says_so(run: Run) -> None:
     code, _, err = run("annotate", "nowhere")
-    assert code == 2
-    assert "nowhere" in err
+    assert code == 3
+    assert "nowhere: there is no such folder or file" in err
+    assert "kpcli annotate folder DIR" in err
+    code, _, err = run("annotate", "in", "nowhere")
+    assert code == 3
+    assert "kpcli annotate folder DIR" in err

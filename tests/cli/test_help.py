@@ -86,6 +86,7 @@ def test_choices_are_shown(command: str, names: Any) -> None:
         ("trian faces.csv", "'train'"),
         ("anotate x", "'annotate'"),
         ("annotate foldr", "'folder'"),
+        ("annotate foldr in", "'folder'"),
         ("eval faces.csv --spilt test", "--split"),
         ("annotate folder in --smoth one-euro", "--smooth"),
         ("annotate in --smoth one-euro", "--smooth"),
