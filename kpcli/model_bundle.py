@@ -66,6 +66,10 @@ class ModelBundle:
     def weights(self) -> Path:
         return self.path / WEIGHTS
 
+    def summary(self) -> str:
+        """Where it lies."""
+        return f"model: {self.path}"
+
     @classmethod
     def open(cls, name: str | Path) -> ModelBundle:
         """Open a bundle folder, or an embedded model by its name (``default`` ...).

@@ -92,5 +92,5 @@ def _check(bundle: ModelBundle, name: str, module: catalogue.RuntimeModule) -> N
     if lacks == "library":
         raise ModelError(
             f"the runtime {name} needs {module.PACKAGE}, which is not installed",
-            next_step=f"pip install '{module.INSTALL}'",
+            next_step=f"pip install {module.INSTALL}",
         )

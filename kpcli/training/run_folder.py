@@ -13,7 +13,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from kpcli import __version__
 from kpcli.architectures import build_architecture
 from kpcli.errors import InputError, ModelError
 from kpcli.exporters import drop_twins
@@ -25,6 +24,7 @@ from kpcli.training.fit import Checkpoint
 from kpcli.training.landmarks.model import deployed
 from kpcli.training.report import write_json
 from kpcli.types import Sample
+from kpcli.version import __version__
 
 RUN = "run.json"
 BUNDLE = "model"

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kpcli import __version__
 from kpcli.architectures import architecture_facts
 from kpcli.dataset_csv import BOXES, read_dataset, with_landmark_box
 from kpcli.detectors.builtin import BUNDLE as FACE_DETECTOR
@@ -38,6 +37,7 @@ from kpcli.training.run_folder import (
     write_run,
 )  # fmt: skip
 from kpcli.types import FaceBox, Frame, Pixels, Sample
+from kpcli.version import __version__
 
 NEGATIVES = 3000
 """Backgrounds of either kind, see `kpcli.training.landmarks.negatives`."""

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kpcli import __version__
 from kpcli.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED
 from kpcli.files import CsvRows, staged_path
 from kpcli.options import AnnotateOptions, MergeOptions
+from kpcli.version import __version__
 from kpcli.workflows.annotate.ledger import (
     DONE,
     FAILED,
@@ -53,6 +53,8 @@ class Report:
     written: Sequence[Path]
     unread: int = 0
     """Ignored files that look like media."""
+    plan: Sequence[str] = ()
+    """Of a dry run, which did nothing: what would be done, a line a file."""
 
     @property
     def exit_code(self) -> int:
@@ -63,6 +65,8 @@ class Report:
 
     def summary(self) -> str:
         """Plain words for the end of the run."""
+        if self.plan:
+            return "\n".join(self.plan)
         done = sum(self.counts.values())
         lines = [f"{many(done, 'file')}, {many(self.frames, 'frame')}, {many(self.faces, 'face')}"]
         words = {

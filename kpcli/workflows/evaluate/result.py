@@ -32,11 +32,17 @@ class Evaluation:
     errors: Floats
     region_errors: dict[str, Floats]
     unreadable: Sequence[Unreadable]
+    lines: Sequence[str] = ()
+    """What the command says of it."""
 
     @property
     def unscored(self) -> int:
         """Faces whose label lacks the points that the protocol divides by."""
         return int(np.isnan(self.errors).sum())
+
+    def summary(self) -> str:
+        """The table, and where the report lies."""
+        return "\n".join(self.lines)
 
     @property
     def exit_code(self) -> int:

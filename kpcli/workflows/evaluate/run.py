@@ -45,6 +45,12 @@ def evaluate(
     ModelError
         If the bundle cannot be used.
     """
+    lines: list[str] = []
+
+    def tell(line: str) -> None:
+        lines.append(line)
+        say(line)
+
     samples = read_split(options)
     scheme = get_scheme(samples[0].scheme)
     protocol = protocol_for(scheme, options.protocol)
@@ -58,13 +64,13 @@ def evaluate(
         bundle = ModelBundle.open(options.model)
         check_schemes(bundle.card, scheme, options)  # before the slow loading of Keras
         predictor = Predictor(bundle, options.runtime, tta=options.tta)
-        say(predictor.runtime_line)
+        tell(predictor.runtime_line)
     else:
         check_schemes(predictor.card, scheme, options)
     check_writable(folder(options))
     evaluation = measure(samples, scheme, protocol, predictor, detector, options)
-    write_report(evaluation, folder(options), say)
-    return evaluation
+    write_report(evaluation, folder(options), tell)
+    return replace(evaluation, lines=lines)
 
 
 def folder(options: EvalOptions) -> Path:
