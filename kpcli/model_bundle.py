@@ -99,6 +99,10 @@ class ModelBundle:
                 raise ModelError(f"{part}: too large", expected=f"at most {LARGEST_FILE} bytes")
         return path
 
+    def summary(self) -> str:
+        """Where it lies."""
+        return f"model: {self.path}"
+
     @classmethod
     def open(cls, name: str | Path) -> ModelBundle:
         """Open a bundle folder, or an embedded model by its name (``default`` ...).

@@ -122,7 +122,7 @@ def _score(row: dict[str, str | None]) -> float:
     return float(text) if text else 1.0
 
 
-def create(argument: str | None, size: int = 0) -> BoxesFile:
+def create(argument: str | None, size: int = 0, device: str = "") -> BoxesFile:
     """Takes the CSV's path; the size is of no meaning."""
     if not argument:
         raise UsageError(

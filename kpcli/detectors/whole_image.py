@@ -21,7 +21,7 @@ class WholeImage:
         return [[image_box((width, height))] for height, width in sizes]
 
 
-def create(argument: str | None, size: int = 0) -> WholeImage:
+def create(argument: str | None, size: int = 0, device: str = "") -> WholeImage:
     """Takes no argument; the size is of no meaning."""
     if argument is not None:
         raise UsageError(

@@ -22,7 +22,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from kpcli import __version__
 from kpcli.errors import InputError, KpcliError, ModelError
 from kpcli.exporters import drop_twins
 from kpcli.files import atomic_path, check_writable, leftovers
@@ -31,6 +30,7 @@ from kpcli.options import TrainOptions
 from kpcli.training.checkpoint import Checkpoint
 from kpcli.training.report import HISTORY_FILES, write_history, write_json
 from kpcli.training.run_options import data_digests, plain, resumed_options
+from kpcli.version import __version__
 
 RUN = "run.json"
 BUNDLE = "model"

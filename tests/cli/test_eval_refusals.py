@@ -30,7 +30,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("option", "value", "code", "says"),
     [
-        ("--protocol", "nose", 2, "ocular, pupil, box"),
+        ("--protocol", "nose", 2, "not one of 'ocular', 'pupil', 'box'"),
         ("--boxes", "nobody", 2, "whole_image"),
         ("--detect-size", "10", 2, "detect-size"),
         ("--cut", "0", 2, "above 0"),

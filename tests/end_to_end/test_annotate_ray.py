@@ -21,7 +21,7 @@ from kpcli.errors import ModelError
 from kpcli.options import RAY, AnnotateOptions
 from kpcli.workflows.annotate.run import annotate
 
-ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'kpcli[ray]'")
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
 from ray.cluster_utils import Cluster  # noqa: E402
 
 TESTS = Path(__file__).resolve().parents[1]

@@ -301,7 +301,8 @@ def test_two_runs_into_one_folder_are_refused(source: Path, tmp_path: Path) -> N
 
 def test_dry_run_lists_and_writes_nothing(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    text = dry_run(options(source, out, model=str(write_bundle(tmp_path / "model"))))
+    planned = options(source, out, model=str(write_bundle(tmp_path / "model")))
+    text = dry_run(planned).summary()
     assert len(text.splitlines()) == 75
     assert "annotate  v1.mp4" in text
     assert text.splitlines()[-1].startswith("71 pictures, 3 videos; 74 to annotate")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from kpcli import __version__
 from kpcli.boxes import Graded, areas, average_precision, grade
 from kpcli.catalogue import ARCHITECTURES
 from kpcli.dataset_csv import BOXES, read_dataset, with_landmark_box
@@ -29,6 +28,7 @@ from kpcli.training.run_folder import AUGMENTED, SAMPLES, RunFolder
 from kpcli.training.run_options import plain
 from kpcli.training.split import train_and_val
 from kpcli.types import Sample
+from kpcli.version import __version__
 
 GOAL = "val_error"
 """What the best epoch has least of: 1 - average precision of faces from the first of `SIZES` on."""

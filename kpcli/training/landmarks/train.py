@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kpcli import __version__
 from kpcli.architectures import architecture_facts
 from kpcli.dataset_csv import BOXES, read_dataset
 from kpcli.detectors.builtin import BUNDLE as FACE_DETECTOR
@@ -28,6 +27,7 @@ from kpcli.training.run_folder import AUGMENTED, SAMPLES, RunFolder
 from kpcli.training.run_options import plain
 from kpcli.training.split import train_and_val
 from kpcli.types import FaceBox, Frame, Pixels, Sample
+from kpcli.version import __version__
 
 GOAL = "val_nme"
 """What the best epoch has least of."""

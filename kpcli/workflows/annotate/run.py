@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from kpcli.catalogue import DETECTORS
@@ -41,6 +42,8 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
         If the input, the output, the model or the detector cannot be used at all. What is wrong
         with single files stands in the report.
     """
+    if options.dry_run:
+        return dry_run(options)
     started = time.time()
     _check_names(options)
     plan = make_plan(options)
@@ -65,8 +68,9 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
             overlays=options.overlays,
             interrupted=interrupted,
             runtime=runtime,
+            unread=len(plan.unread),
         )
-        write_manifest(options.out / MANIFEST, ledger.staging, results)
+        write_manifest(options.out / MANIFEST, ledger.staging, results, plan.unread)
         write_run(options, card.name, scheme.name, report, ledger.staging, started)
         return report
     finally:
@@ -90,8 +94,8 @@ def _check_names(options: AnnotateOptions) -> None:
         raise UsageError(f"unknown smoothing {options.smooth!r}", expected=", ".join(SMOOTHINGS))
 
 
-def dry_run(options: AnnotateOptions) -> str:
-    """What `annotate` would do, a line a file; nothing is written."""
+def dry_run(options: AnnotateOptions) -> Report:
+    """A report with a plan of what `annotate` would do; nothing is written."""
     _check_names(options)
     plan = make_plan(options)
     bundle = ModelBundle.open(options.model)
@@ -110,7 +114,10 @@ def dry_run(options: AnnotateOptions) -> str:
         f"{many(len(plan.files) - videos, 'picture')}, {many(videos, 'video')}; "
         f"{left} to annotate with {options.model} and {options.detector} into {options.out}"
     )
-    return "\n".join(lines)
+    nothing = make_report(
+        options.out, [], planned=left, ignored=plan.ignored, written=(), overlays=False
+    )
+    return replace(nothing, plan=lines)
 
 
 def _work(

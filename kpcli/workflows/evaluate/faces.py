@@ -17,7 +17,7 @@ from kpcli.images import read_image
 from kpcli.inference.upright import FacePredictor, Look, landmarks
 from kpcli.model_bundle import ModelCard
 from kpcli.progress import progress
-from kpcli.schemes import convert_points
+from kpcli.schemes import convert_points, key_of
 from kpcli.types import FaceBox, Frame, Pixels, Points, Sample
 
 BATCH = 64
@@ -75,7 +75,7 @@ def _predict(
     waiting: Sequence[tuple[Sample, Look]], predictor: FacePredictor
 ) -> Iterator[ScoredFace]:
     faces = landmarks(predictor, [look for _, look in waiting], BATCH)
-    source = predictor.card.landmark_scheme.name
+    source = key_of(predictor.card.landmark_scheme)
     for (sample, _), face in zip(waiting, faces, strict=True):
         points = convert_points(face.points, source, sample.scheme)
         yield ScoredFace(sample, points, face.box, face.confidence)

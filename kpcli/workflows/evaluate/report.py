@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kpcli.dataset_csv import with_landmark_box
-from kpcli.files import atomic_path
+from kpcli.files import CsvRows, atomic_path
 from kpcli.metrics import INTERVAL, Score
 from kpcli.workflows.evaluate.groups import (
     SIZE_NAMES,
@@ -119,7 +118,7 @@ def _write_faces(path: Path, evaluation: Evaluation) -> None:
         "left", "top", "right", "bottom", *(f"nme_{name}" for name in regions),
     ]  # fmt: skip
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = CsvRows(file)
         writer.writerow(header)
         for i, face in enumerate(evaluation.faces):
             sample, truth = face.sample, with_landmark_box(face.sample).face

@@ -38,11 +38,17 @@ class Evaluation:
     unreadable: Sequence[Unreadable]
     comparisons: Sequence[Comparison] = ()
     """Of each model that this one was scored against."""
+    lines: Sequence[str] = ()
+    """What the command says of it."""
 
     @property
     def unscored(self) -> int:
         """Faces whose label lacks the points that the protocol divides by."""
         return int(np.isnan(self.errors).sum())
+
+    def summary(self) -> str:
+        """The table, and where the report lies."""
+        return "\n".join(self.lines)
 
     @property
     def exit_code(self) -> int:

@@ -19,7 +19,7 @@ from kpcli.inference.upright import FacePredictor
 from kpcli.metrics import Protocol, nme, normalisers, protocol_for
 from kpcli.model_bundle import LANDMARKS, ModelBundle, ModelCard
 from kpcli.options import EvalOptions
-from kpcli.schemes import LandmarkScheme, can_convert, get_scheme
+from kpcli.schemes import LandmarkScheme, can_convert, get_scheme, key_of
 from kpcli.types import Sample
 from kpcli.workflows.evaluate.comparison import FILE, compare, write_comparisons
 from kpcli.workflows.evaluate.faces import ScoredFace, Unreadable, predict_faces
@@ -48,6 +48,12 @@ def evaluate(
     ModelError
         If the bundle cannot be used.
     """
+    lines: list[str] = []
+
+    def tell(line: str) -> None:
+        lines.append(line)
+        say(line)
+
     samples = read_split(options)
     check_names(samples, options.by)
     scheme = get_scheme(samples[0].scheme)
@@ -62,25 +68,25 @@ def evaluate(
         bundle = ModelBundle.open(options.model)
         check_schemes(bundle.card, scheme, options)  # before the slow loading of Keras
         predictor = Predictor(bundle, options.runtime, tta=options.tta)
-        say(predictor.runtime_line)
+        tell(predictor.runtime_line)
     else:
         check_schemes(predictor.card, scheme, options)
     if isinstance(detector, BoxesFile):
         detector.check({sample.image for sample in samples})
     check_writable(folder(options))
     evaluation = measure(samples, scheme, protocol, predictor, detector, options)
-    write_report(evaluation, folder(options), say)
+    write_report(evaluation, folder(options), tell)
     others = []
     for number, name in enumerate(options.against, start=2):
         place = folder(options) / f"model_{number}"
         other = replace(options, model=name, against=(), out=place)
-        others.append(evaluate(other, detector=detector, say=say))
+        others.append(evaluate(other, detector=detector, say=tell))
     comparisons = [compare(evaluation, other) for other in others]
     if comparisons:
         write_comparisons(folder(options) / FILE, comparisons)
     for comparison in comparisons:
-        say(comparison.line())
-    return replace(evaluation, comparisons=comparisons)
+        tell(comparison.line())
+    return replace(evaluation, comparisons=comparisons, lines=lines)
 
 
 def folder(options: EvalOptions) -> Path:
@@ -127,7 +133,7 @@ def check_schemes(card: ModelCard, labels: LandmarkScheme, options: EvalOptions)
             f"--model {options.model}: its task is {card.task!r}", expected=f"{LANDMARKS!r}"
         )
     model = card.landmark_scheme.name
-    if not can_convert(model, labels.name):
+    if not can_convert(key_of(card.landmark_scheme), key_of(labels)):
         raise UsageError(
             f"--model {options.model} gives {model} points, {options.csv} holds {labels.name}",
             expected=f"a model of scheme {labels.name}, or of one that converts to it",
