@@ -12,6 +12,9 @@ from pathlib import Path
 
 from kpcli.errors import InputError
 
+TEMPORARY = ".kpcli-"
+"""What temporary files beside their final place begin with."""
+
 
 def check_writable(path: Path) -> None:
     """See early whether ``path`` can be made, before the work that it is to hold.
@@ -30,6 +33,32 @@ def check_writable(path: Path) -> None:
         )
 
 
+def sync_file(path: Path) -> None:
+    """Have a file's content on the disk, whatever happens to the power."""
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_folder(path: Path) -> None:
+    """Have the names in a folder on the disk, where the system can be asked for it."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def umask() -> int:
+    """The permissions that the user wants new files not to have."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` (same ending) that replaces it when the block ends well.
@@ -41,9 +70,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent
-        )
+        # A name of its own: the file's, with more added, may be too long where the file's is not.
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=path.suffix, dir=path.parent)
         os.close(handle)
     except OSError as e:
         raise InputError(
@@ -52,9 +80,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(0o666 & ~umask())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -65,14 +91,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside ``path`` that replaces it when the block ends well."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=path.parent))
     except OSError as e:
         raise InputError(
             f"{path}: cannot be written", actual=str(e), next_step="choose another --out"
         ) from e
     try:
         yield temporary
-        temporary.chmod(0o755)
+        temporary.chmod(0o777 & ~umask())
         old = path.with_name(f".{path.name}.old")
         shutil.rmtree(old, ignore_errors=True)
         if path.exists():
@@ -88,7 +114,7 @@ def staged_path(path: Path, staging: Path) -> Iterator[Path]:
     """A temporary path in the folder ``staging`` that replaces ``path`` when the block ends well.
 
     For runs that may be killed: what they leave behind is all in one folder. ``staging`` must be
-    on the same disk.
+    on the same disk. What lies under ``path`` afterwards is on the disk.
 
     Raises
     ------
@@ -98,8 +124,9 @@ def staged_path(path: Path, staging: Path) -> Iterator[Path]:
     temporary = staging / f"{os.getpid()}-{next(_counter)}{path.suffix}"
     try:
         yield temporary
-        path.parent.mkdir(parents=True, exist_ok=True)
+        sync_file(temporary)
         os.replace(temporary, path)
+        sync_folder(path.parent)
     except OSError as e:
         raise InputError(f"{path}: cannot be written", actual=str(e)) from e
     finally:

@@ -150,3 +150,9 @@ class FrameFaces:
     height: int
     faces: tuple[Prediction, ...]
     moving: bool = False
+    output: str = ""
+
+    @property
+    def stem(self) -> str:
+        """What names of outputs begin with: the file's, unless two files' would be the same."""
+        return self.output or self.file

@@ -39,7 +39,7 @@ class OpenFaceFolder:
             ]
         else:
             lines += [f"{f.track},{f.confidence:.2f}{_points(f)}" for f in frame.faces]
-        path = self._folder / f"{frame.file}.csv"
+        path = self._folder / f"{frame.stem}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
             file.writelines(line + "\n" for line in lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from av import AudioStream, Packet
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 MP4_AUDIO = frozenset(("aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"))
 """Sound that an MP4 file can carry as it is."""
+
+UNKNOWN = "unknown"
+"""Codec that FFmpeg has no name for."""
 
 
 class Sound:
@@ -38,7 +41,9 @@ class Sound:
         except (av.FFmpegError, ValueError):
             return  # no file that FFmpeg knows: an animation
         if self._input.streams.audio:
-            codec = self._input.streams.audio[0].codec_context.codec.canonical_name
+            # A codec that FFmpeg does not know has no context, whatever PyAV's types say.
+            context: Any = self._input.streams.audio[0].codec_context
+            codec = UNKNOWN if context is None else context.codec.canonical_name
             self.left_out = "" if codec in MP4_AUDIO else codec
 
     def join(self, output: OutputContainer, begin: float | None) -> None:
@@ -46,9 +51,15 @@ class Sound:
 
         The sound before ``begin`` seconds is left out, and the rest comes so much earlier.
         """
+        import av
+
         tracks = self._input.streams.audio if self._input else ()
         if self._input and tracks and not self.left_out:
-            self._target = output.add_stream_from_template(tracks[0])
+            try:
+                self._target = output.add_stream_from_template(tracks[0])
+            except (av.FFmpegError, ValueError):
+                self.left_out = tracks[0].codec_context.codec.canonical_name
+                return
             self._packets = iter(self._input.demux(tracks[0]))
             self._begin = float("-inf") if begin is None else begin
 

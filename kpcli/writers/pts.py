@@ -34,7 +34,7 @@ class PtsFolder:
         """Write the frame's faces."""
         for face in frame.faces:
             number = f"{frame.index:06d}_{face.track}" if frame.moving else f"{face.track}"
-            write_pts(self._folder / f"{frame.file}_{number}.pts", face.points)
+            write_pts(self._folder / f"{frame.stem}_{number}.pts", face.points)
 
 
 @contextmanager

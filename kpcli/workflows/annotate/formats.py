@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+import errno
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from kpcli.catalogue import WRITERS, load
-from kpcli.errors import InputError, ModelError
+from kpcli.errors import InputError, KpcliError, ModelError, told
 from kpcli.files import remove
+from kpcli.outputs import files_below
 from kpcli.schemes import LandmarkScheme
-from kpcli.workflows.annotate.ledger import FileResult
+from kpcli.workflows.annotate.ledger import PARTIAL, FileResult, Ledger
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 from kpcli.writers.landmark_csv import printed, read_frames
 
 CSV = "csv"
 """Always written: all other formats, --resume and merge are made from it."""
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+"""What is wrong with the disk, and not with one file's name."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """The formats that were written, why others were not, and how many files of earlier went."""
+
+    paths: Sequence[Path] = ()
+    failed: Mapping[Path, str] = field(default_factory=dict)
+    stale: int = 0
 
 
 def check_formats(names: Sequence[str]) -> None:
@@ -39,47 +53,89 @@ def check_formats(names: Sequence[str]) -> None:
 
 
 def write_formats(
-    names: Sequence[str],
-    out: Path,
-    staging: Path,
-    scheme: LandmarkScheme,
-    results: Iterable[FileResult],
-) -> list[Path]:
-    """Write the formats ``names``; gives back what was written.
+    names: Sequence[str], ledger: Ledger, scheme: LandmarkScheme, results: Sequence[FileResult]
+) -> Written:
+    """Write the formats ``names``; what goes wrong with one file, or one format, is told.
+
+    A file that a format cannot hold becomes partial in ``results``.
 
     Raises
     ------
     UsageError
         If there is no such format.
-    InputError
-        If one cannot be written.
     """
-    others = [name for name in dict.fromkeys(names) if name != CSV]
-    if not others:
-        return []
-    known = {printed(r.file): (r.width, r.height, r.moving) for r in results}
-    return [_write(name, out, staging, scheme, known.__getitem__) for name in others]
+    by_name = {printed(r.file): r for r in results}
+    paths: list[Path] = []
+    failed: dict[Path, str] = {}
+    stale = 0
+    for name in others(names):
+        module = load("writer", name)
+        path = ledger.out / module.OUTPUT
+        try:
+            _make(name, ledger, scheme, by_name)
+            stale += _publish(ledger, module.OUTPUT)
+            paths.append(path)
+        except (OSError, KpcliError) as e:
+            failed[path] = told(e)
+        finally:
+            remove(ledger.staging / module.OUTPUT)
+    return Written(paths, failed, stale)
 
 
-def _write(
-    name: str,
-    out: Path,
-    staging: Path,
-    scheme: LandmarkScheme,
-    describe: Callable[[str], tuple[int, int, bool]],
-) -> Path:
-    module = load("writer", name)
-    try:
-        with module.create(staging, scheme) as writer:
-            for frame in read_frames(out / LANDMARKS, describe):
-                writer.write(frame)
-        remove(out / module.OUTPUT)
-        os.replace(staging / module.OUTPUT, out / module.OUTPUT)
-    except OSError as e:
-        raise InputError(f"{out / module.OUTPUT}: cannot be written", actual=str(e)) from e
-    return Path(out / module.OUTPUT)
+def others(names: Sequence[str]) -> list[str]:
+    """The formats besides the one that is always written, each once."""
+    return [name for name in dict.fromkeys(names) if name != CSV]
 
 
-def outputs() -> list[str]:
-    """What the formats write, relative to the output folder."""
-    return [str(load("writer", name).OUTPUT) for name in WRITERS]
+def _make(
+    name: str, ledger: Ledger, scheme: LandmarkScheme, results: Mapping[str, FileResult]
+) -> None:
+    """Write a format into the staging folder, without the files that it cannot hold."""
+
+    def describe(file: str) -> tuple[int, int, bool]:
+        if file not in results:
+            raise InputError(f"{ledger.out / LANDMARKS}: rows of {file!r}, which the run has not")
+        r = results[file]
+        return r.width, r.height, r.moving
+
+    left_out: set[str] = set()
+    with load("writer", name).create(ledger.staging, scheme) as writer:
+        for frame in read_frames(ledger.out / LANDMARKS, describe):
+            result = results[frame.file]
+            if result.file in left_out:
+                continue
+            try:
+                writer.write(replace(frame, output=result.output))
+            except Exception as e:
+                cause = e.__cause__ if isinstance(e, KpcliError) else e
+                if isinstance(cause, OSError) and cause.errno in DISK:
+                    raise
+                left_out.add(result.file)
+                result.status = PARTIAL
+                reason = f"not in {name}: {told(cause or e)}"
+                result.reason = "; ".join(p for p in (result.reason, reason) if p)
+
+
+def _publish(ledger: Ledger, output: str) -> int:
+    """Put a format into place; how many files of it, from earlier, went."""
+    made = ledger.staging / output
+    if not made.is_dir():
+        staged = [(made, output)]
+    else:
+        staged = [(made / name, f"{output}/{name}") for name in files_below(made)]
+    for name, problem in ledger.outputs.publish(staged).items():
+        raise InputError(f"{ledger.out / name}: cannot be written", actual=str(problem))
+    new = {name for _, name in staged}
+    old = [n for n in ledger.outputs.names() if n.startswith(f"{output}/") and n not in new]
+    return len(ledger.outputs.remove(old))
+
+
+def outputs(names: Sequence[str]) -> list[str]:
+    """What these formats write, relative to the output folder."""
+    return [str(load("writer", name).OUTPUT) for name in others(names)]
+
+
+def unasked(names: Sequence[str]) -> list[str]:
+    """What the other formats would write."""
+    left = [str(load("writer", name).OUTPUT) for name in others(list(WRITERS))]
+    return [output for output in left if output not in outputs(names)]

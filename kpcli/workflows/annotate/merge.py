@@ -7,14 +7,14 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kpcli.errors import InputError
+from kpcli.errors import InputError, UsageError
 from kpcli.options import MergeOptions
 from kpcli.schemes import LandmarkScheme
 from kpcli.workflows.annotate.formats import check_formats, outputs, write_formats
-from kpcli.workflows.annotate.ledger import MANIFEST, OVERLAYS, FileResult, Ledger
+from kpcli.workflows.annotate.ledger import DONE, NO_FACE, OVERLAYS, PARTIAL, FileResult, Ledger
 from kpcli.workflows.annotate.report import Report, make_report, read_run, write_manifest, write_run
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 
@@ -27,24 +27,30 @@ def merge(options: MergeOptions) -> Report:
 
     Raises
     ------
+    UsageError
+        If the output folder and a shard are one, or lie within each other.
     InputError
-        If a folder is no finished shard, one is missing or there twice, or they do not belong
-        together.
+        If a folder is no finished shard, one is missing or there twice, they do not belong
+        together, or one names files that lie elsewhere.
     """
     started = time.time()
     check_formats(options.formats)
+    _check_apart(options)
     shards = [Ledger(path) for path in options.shards]
     settings = _common_settings(shards)
     results = [[r for r, _ in shard.results().values()] for shard in shards]
     runs = [_finished_run(s.out, len(mine)) for s, mine in zip(shards, results, strict=True)]
-    ledger = Ledger(options.out, outputs())
+    for shard, mine in zip(shards, results, strict=True):
+        _check_names(shard.out, mine)
+    overlays = [OVERLAYS] if settings["overlays"] else []
+    ledger = Ledger(options.out, [*overlays, *outputs(options.formats)])
     ledger.open(settings, resume=False, overwrite=options.overwrite)
     try:
         for shard, mine in zip(shards, results, strict=True):
+            _take_overlays(shard, mine, ledger)
             rows = ledger.staging / "rows.csv"
             shutil.copyfile(shard.out / LANDMARKS, rows)
             ledger.commit(rows, mine)
-            _copy_overlays(shard.out / OVERLAYS, options.out / OVERLAYS)
         with (shards[0].out / LANDMARKS).open("rb") as file:
             header = file.readline()
         files = sorted(r.file for mine in results for r in mine)
@@ -63,15 +69,28 @@ def _write(
     started: float,
 ) -> Report:
     scheme = LandmarkScheme.from_json(settings["scheme"])
-    written = write_formats(options.formats, options.out, ledger.staging, scheme, results)
+    written = write_formats(options.formats, ledger, scheme, results)
     ignored: Counter[str] = Counter(runs[0].get("ignored", {}))  # every shard saw all of them
     report = make_report(
-        options.out, results, planned=len(results), ignored=ignored, written=written,
-        overlays=bool(settings["overlays"]),
+        options.out, results, planned=len(results), ignored=ignored, written=written.paths,
+        unwritten=written.failed, overlays=bool(settings["overlays"]),
     )  # fmt: skip
-    write_manifest(options.out / MANIFEST, ledger.staging, results)
-    write_run(options, runs[0]["model"], scheme.name, report, ledger.staging, started)
+    write_manifest(ledger, results)
+    write_run(options, runs[0]["model"], scheme.name, report, ledger, started)
     return report
+
+
+def _check_apart(options: MergeOptions) -> None:
+    """A shard that is written to would be lost before it is read."""
+    out = options.out.resolve()
+    for shard in options.shards:
+        there = shard.resolve()
+        if out.is_relative_to(there) or there.is_relative_to(out):
+            raise UsageError(
+                f"--out {options.out}: the shard {shard} lies there",
+                expected="a folder of its own",
+                next_step="choose another --out",
+            )
 
 
 def _common_settings(shards: Sequence[Ledger]) -> dict[str, Any]:
@@ -112,19 +131,47 @@ def _finished_run(folder: Path, files: int) -> Mapping[str, Any]:
     run = read_run(folder)
     if run is None or run.get("interrupted") or sum(run["files"].values()) != files:
         raise InputError(
-            f"{folder}: the run did not come to its end",
+            f"{folder}: the run did not come to its end, or {LANDMARKS} was changed since",
             next_step="finish it by the same command with --resume",
         )
     return run
 
 
-def _copy_overlays(source: Path, target: Path) -> None:
-    """Link where the disk allows it, else copy."""
-    for folder, _, names in os.walk(source):
-        there = target / Path(folder).relative_to(source)
-        there.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            try:
-                os.link(Path(folder) / name, there / name)
-            except OSError:
-                shutil.copyfile(Path(folder) / name, there / name)
+def _check_names(folder: Path, results: Sequence[FileResult]) -> None:
+    """Shards come from other machines: no name of theirs may lead out of the output folder."""
+    for result in results:
+        overlay = result.overlay.removeprefix(f"{OVERLAYS}/")
+        for name in (result.file, result.output or result.file, overlay or result.file):
+            if not _stays(name) or (result.overlay and overlay == result.overlay):
+                raise InputError(
+                    f"{folder}: the shard names a file outside of its folder",
+                    expected="names relative to the annotated folder",
+                    actual=repr(name),
+                )
+
+
+def _stays(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return bool(parts) and parts[0] != "/" and ".." not in parts and "\0" not in name
+
+
+def _take_overlays(shard: Ledger, results: Sequence[FileResult], ledger: Ledger) -> None:
+    """Link the shard's overlays where the disk allows it, else copy; a lost one is told."""
+    staged = []
+    for number, result in enumerate(results):
+        if not result.overlay:
+            continue
+        if not shard.outputs.owns(result.overlay):
+            result.overlay = ""
+            result.status = PARTIAL if result.status in (DONE, NO_FACE) else result.status
+            reason = "no overlay: the shard's is gone, or changed"
+            result.reason = "; ".join(p for p in (result.reason, reason) if p)
+            continue
+        temporary = ledger.staging / f"overlay-{number}"
+        try:
+            os.link(shard.out / result.overlay, temporary)
+        except OSError:
+            shutil.copyfile(shard.out / result.overlay, temporary)
+        staged.append((temporary, result.overlay))
+    for name, problem in ledger.outputs.publish(staged).items():
+        raise InputError(f"{ledger.out / name}: cannot be written", actual=str(problem))

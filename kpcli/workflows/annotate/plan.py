@@ -7,7 +7,7 @@ import os
 import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from kpcli.errors import InputError, UsageError
 from kpcli.model_bundle import CARD, ModelBundle, ModelCard
 from kpcli.options import AnnotateOptions
 from kpcli.sources.folder import PICTURES, VIDEOS, is_video, list_media
-from kpcli.workflows.annotate.ledger import OVERLAYS
+from kpcli.workflows.annotate.names import output_names
 from kpcli.workflows.annotate.work import Unit
 
 UNIT_FILES = 16
@@ -25,11 +25,15 @@ UNIT_FILES = 16
 
 @dataclass(frozen=True)
 class Plan:
-    """The files of a run as sorted names relative to ``root``, and what was passed over."""
+    """The files of a run as sorted names relative to ``root``, and what was passed over.
+
+    ``names`` has, of files whose outputs would collide, what their outputs' names begin with.
+    """
 
     root: Path
     files: tuple[str, ...]
     ignored: Counter[str]
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def units(self, finished: Collection[str] = ()) -> list[Unit]:
         """Every unfinished file in one unit: videos alone and first, pictures in groups.
@@ -55,6 +59,7 @@ def make_plan(options: AnnotateOptions) -> Plan:
     plan = (
         _folder_plan(options, options.inputs[0]) if options.folder else _files_plan(options.inputs)
     )
+    plan = replace(plan, names=output_names(plan.files))  # of all files, whatever the shard
     number, count = options.shard
     files = tuple(f for f in plan.files if count == 1 or shard_of(f, count) == number)
     return replace(plan, files=files)
@@ -66,9 +71,7 @@ def shard_of(file: str, count: int) -> int:
 
 
 def _folder_plan(options: AnnotateOptions, folder: Path) -> Plan:
-    inside = options.out.resolve() == folder.resolve()
-    exclude = [options.out / OVERLAYS] if inside else [options.out]
-    listing = list_media(folder, recursive=options.recursive, exclude=exclude)
+    listing = list_media(folder, recursive=options.recursive)
     if not listing.files:
         found = ", ".join(f"{n} {ending}" for ending, n in listing.ignored.most_common(8))
         raise InputError(
@@ -126,6 +129,12 @@ def settings(
         "shard": list(options.shard),
         "scheme": card.scheme,
     }
+
+
+def read_besides(options: AnnotateOptions) -> list[Path]:
+    """What a run reads besides its pictures and videos."""
+    paths = [Path(options.model), *_detector_files(options.detector)]
+    return [f for path in paths for f in (path.rglob("*") if path.is_dir() else [path])]
 
 
 def _detector_files(spec: str) -> list[Path]:

@@ -7,14 +7,13 @@ import json
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kpcli import __version__
 from kpcli.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED
-from kpcli.files import staged_path
 from kpcli.options import AnnotateOptions, MergeOptions
 from kpcli.workflows.annotate.ledger import (
     DONE,
@@ -26,6 +25,7 @@ from kpcli.workflows.annotate.ledger import (
     RUN,
     SKIPPED,
     FileResult,
+    Ledger,
 )
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 
@@ -50,13 +50,18 @@ class Report:
     interrupted: bool
     runtime: str
     written: Sequence[Path]
+    unwritten: Mapping[Path, str] = field(default_factory=dict)
+    """Formats that could not be written, and why."""
+    stale: int = 0
+    """Files of earlier runs that went, because they were of sources or results that are gone."""
 
     @property
     def exit_code(self) -> int:
         """0 done; 5 some files failed or ended early; 130 interrupted."""
         if self.interrupted:
             return EXIT_INTERRUPTED
-        return EXIT_SOME_FAILED if self.counts[FAILED] or self.counts[PARTIAL] else 0
+        failed = self.counts[FAILED] or self.counts[PARTIAL] or self.unwritten
+        return EXIT_SOME_FAILED if failed else 0
 
     def summary(self) -> str:
         """Plain words for the end of the run."""
@@ -89,6 +94,9 @@ class Report:
             codecs = ", ".join(f"{n} {codec}" for codec, n in self.silent.most_common())
             lines.append(f"  without their sound, which MP4 cannot carry: {codecs}")
         lines += [f"also:      {path}" for path in self.written]
+        lines += [f"not written: {path}: {why}" for path, why in self.unwritten.items()]
+        if self.stale:
+            lines.append(f"removed: {many(self.stale, 'output')} of earlier runs, no longer true")
         return "\n".join(lines)
 
 
@@ -104,7 +112,9 @@ def make_report(
     planned: int,
     ignored: Counter[str],
     written: Sequence[Path],
+    unwritten: Mapping[Path, str],
     overlays: bool,
+    stale: int = 0,
     interrupted: bool = False,
     runtime: str = "",
 ) -> Report:
@@ -122,19 +132,22 @@ def make_report(
         interrupted=interrupted,
         runtime=runtime,
         written=written,
+        unwritten=unwritten,
+        stale=stale,
     )
 
 
-def write_manifest(path: Path, staging: Path, results: Iterable[FileResult]) -> None:
-    """manifest.csv: what became of each file."""
+def write_manifest(ledger: Ledger, results: Iterable[FileResult]) -> None:
+    """manifest.csv: what became of each file, and what its outputs' names begin with."""
     with (
-        staged_path(path, staging) as temporary,
+        ledger.result(MANIFEST) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["file", "status", "faces", "reason", "seconds"])
+        writer.writerow(["file", "status", "faces", "reason", "seconds", "output"])
         for r in results:
-            writer.writerow([r.file, r.status, r.faces, r.reason, f"{r.seconds:.3f}"])
+            name = r.output or r.file
+            writer.writerow([r.file, r.status, r.faces, r.reason, f"{r.seconds:.3f}", name])
 
 
 def write_run(
@@ -142,7 +155,7 @@ def write_run(
     model: str,
     scheme: str,
     report: Report,
-    staging: Path,
+    ledger: Ledger,
     started: float,
 ) -> None:
     """run.json: everything needed to know later how the results came about."""
@@ -162,7 +175,7 @@ def write_run(
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(started)),
         "seconds": round(time.time() - started, 3),
     }
-    with staged_path(options.out / RUN, staging) as temporary:
+    with ledger.result(RUN) as temporary:
         text = json.dumps(values, indent=1, default=str, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 

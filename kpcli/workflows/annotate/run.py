@@ -16,9 +16,9 @@ from kpcli.options import SMOOTHINGS, AnnotateOptions
 from kpcli.progress import progress
 from kpcli.sources.folder import is_video
 from kpcli.workflows.annotate.engines.choose import check_engine, run_units
-from kpcli.workflows.annotate.formats import check_formats, outputs, write_formats
-from kpcli.workflows.annotate.ledger import MANIFEST, Ledger
-from kpcli.workflows.annotate.plan import Plan, make_plan, settings
+from kpcli.workflows.annotate.formats import check_formats, outputs, unasked, write_formats
+from kpcli.workflows.annotate.ledger import OVERLAYS, Ledger
+from kpcli.workflows.annotate.plan import Plan, make_plan, read_besides, settings
 from kpcli.workflows.annotate.report import Report, make_report, many, write_manifest, write_run
 from kpcli.workflows.annotate.work import Job, Unit
 from kpcli.writers.landmark_csv import header
@@ -44,26 +44,32 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
     plan = make_plan(options)
     bundle = None if predictor else ModelBundle.open(options.model)
     card = predictor.card if predictor else ModelBundle.open(options.model).card
-    ledger = Ledger(options.out, outputs())
+    ledger = _ledger(options, plan)
     now = settings(options, plan, card, bundle)
     ledger.open(now, resume=options.resume, overwrite=options.overwrite)
     try:
+        before = ledger.landmarks()
         interrupted, runtime = _work(plan, options, ledger, predictor)
         scheme = card.landmark_scheme
         results = ledger.finish(header(scheme.n_points, extras(options, card)), plan.files)
-        written = write_formats(options.formats, options.out, ledger.staging, scheme, results)
+        stale = 0 if interrupted else ledger.drop_overlays(results)
+        if ledger.landmarks() != before:  # what earlier runs made of other rows is no longer true
+            stale += ledger.drop(unasked(options.formats))
+        written = write_formats(options.formats, ledger, scheme, results)
         report = make_report(
             options.out,
             results,
             planned=len(plan.files),
             ignored=plan.ignored,
-            written=written,
+            written=written.paths,
+            unwritten=written.failed,
             overlays=options.overlays,
+            stale=stale + written.stale,
             interrupted=interrupted,
             runtime=runtime,
         )
-        write_manifest(options.out / MANIFEST, ledger.staging, results)
-        write_run(options, card.name, scheme.name, report, ledger.staging, started)
+        write_manifest(ledger, results)
+        write_run(options, card.name, scheme.name, report, ledger, started)
         return report
     finally:
         ledger.close()
@@ -78,12 +84,21 @@ def _check_names(options: AnnotateOptions) -> None:
         raise UsageError(f"unknown smoothing {options.smooth!r}", expected=", ".join(SMOOTHINGS))
 
 
+def _ledger(options: AnnotateOptions, plan: Plan) -> Ledger:
+    """The output folder, in which nothing is that the run reads."""
+    overlays = [OVERLAYS] if options.overlays else []
+    ledger = Ledger(options.out, [*overlays, *outputs(options.formats)])
+    ledger.outputs.spare([plan.root / file for file in plan.files])
+    ledger.outputs.spare(read_besides(options))
+    return ledger
+
+
 def dry_run(options: AnnotateOptions) -> str:
     """What `annotate` would do, a line a file; nothing is written."""
     _check_names(options)
     plan = make_plan(options)
     bundle = ModelBundle.open(options.model)
-    ledger = Ledger(options.out)
+    ledger = _ledger(options, plan)
     ledger.check(
         settings(options, plan, bundle.card, bundle),
         resume=options.resume,
@@ -105,7 +120,7 @@ def _work(
 ) -> tuple[bool, str]:
     """Do all that is not done; whether Ctrl-C stopped it, and what ran the model."""
     units = plan.units(_finished(ledger, plan))
-    job = Job(options, plan.root, ledger.staging)
+    job = Job(options, plan.root, ledger.staging, plan.names)
     left = sum(len(unit.files) for unit in units)
     runtime = ""
     with closing(_commits(units, job, ledger, predictor)) as commits:
@@ -122,7 +137,9 @@ def _finished(ledger: Ledger, plan: Plan) -> set[str]:
     return {
         file
         for file, (result, _) in ledger.results().items()
-        if result.finished and result.unchanged(plan.root / file)
+        if result.finished
+        and result.unchanged(plan.root / file)
+        and result.output == plan.names.get(file, "")
     }
 
 
