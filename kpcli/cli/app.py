@@ -9,6 +9,7 @@ import typer
 
 from kpcli import __version__
 from kpcli.cli import annotate, bench, evaluate, export, info, inspect, merge, prepare, train
+from kpcli.cli.terminal import steady
 from kpcli.errors import EXIT_INTERRUPTED, KpcliError
 
 app = typer.Typer(
@@ -48,7 +49,12 @@ app.command("merge")(merge.command)
 
 def main() -> None:
     """Run the command line; a `KpcliError` becomes its message on stderr and its exit code."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    with steady():
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+        _main()
+
+
+def _main() -> None:
     try:
         app()
     except KpcliError as e:

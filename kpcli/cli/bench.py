@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from kpcli.cli.terminal import say
 from kpcli.options import BenchOptions
 
 _D = BenchOptions()
@@ -28,4 +29,4 @@ def command(
     from kpcli.workflows.bench import bench
 
     options = BenchOptions(tuple(pictures or ()), model, detector, threads, repeats, json)
-    bench(options, say=typer.echo)
+    bench(options, say=say)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kpcli.catalogue import DETECTORS, RUNTIMES
+from kpcli.cli.terminal import say
 from kpcli.options import EvalOptions
 
 _D = EvalOptions(csv=Path())
@@ -59,6 +60,6 @@ def command(
     )  # fmt: skip
     from kpcli.workflows.evaluate.run import evaluate
 
-    evaluation = evaluate(options, say=typer.echo)
+    evaluation = evaluate(options, say=say)
     if evaluation.exit_code:
         raise typer.Exit(evaluation.exit_code)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kpcli.catalogue import EXPORTERS
+from kpcli.cli.terminal import say
 from kpcli.options import ExportOptions
 
 _D = ExportOptions(bundle="", to="")
@@ -46,4 +47,4 @@ def command(
         bundle=bundle, to=to, quantize=quantize, calibrate=calibrate, csv=csv, split=split,
         root=root, out=out, force=force,
     )  # fmt: skip
-    export(options, say=typer.echo)
+    export(options, say=say)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from kpcli.cli.terminal import say
 from kpcli.options import LOSS_NAMES, PRECISIONS, SCHEDULES, AugmentOptions, TrainOptions
 from kpcli.recipes import recipe_options
 
@@ -90,8 +91,8 @@ def command(
         options = replace(options, **values)
     from kpcli.workflows.train import train
 
-    bundle = train(options, say=typer.echo)
-    typer.echo(f"model: {bundle.path}")
+    bundle = train(options, say=say)
+    say(f"model: {bundle.path}")
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

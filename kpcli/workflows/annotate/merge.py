@@ -28,16 +28,16 @@ def merge(options: MergeOptions) -> Report:
     Raises
     ------
     UsageError
-        If the output folder and a shard are one, or lie within each other.
+        If the output folder is a shard, or lies in one.
     InputError
         If a folder is no finished shard, one is missing or there twice, they do not belong
         together, or one names files that lie elsewhere.
     """
     started = time.time()
     check_formats(options.formats)
-    _check_apart(options)
     shards = [Ledger(path) for path in options.shards]
     settings = _common_settings(shards)
+    _check_apart(options)
     results = [[r for r, _ in shard.results().values()] for shard in shards]
     runs = [_finished_run(s.out, len(mine)) for s, mine in zip(shards, results, strict=True)]
     for shard, mine in zip(shards, results, strict=True):
@@ -84,10 +84,9 @@ def _check_apart(options: MergeOptions) -> None:
     """A shard that is written to would be lost before it is read."""
     out = options.out.resolve()
     for shard in options.shards:
-        there = shard.resolve()
-        if out.is_relative_to(there) or there.is_relative_to(out):
+        if out.is_relative_to(shard.resolve()):
             raise UsageError(
-                f"--out {options.out}: the shard {shard} lies there",
+                f"--out {options.out}: the shard {shard} lies there, and merge leaves it as it is",
                 expected="a folder of its own",
                 next_step="choose another --out",
             )

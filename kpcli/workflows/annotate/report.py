@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kpcli import __version__
-from kpcli.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED
+from kpcli.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, shown
 from kpcli.options import AnnotateOptions, MergeOptions
 from kpcli.workflows.annotate.ledger import (
     DONE,
@@ -97,7 +97,7 @@ class Report:
         lines += [f"not written: {path}: {why}" for path, why in self.unwritten.items()]
         if self.stale:
             lines.append(f"removed: {many(self.stale, 'output')} of earlier runs, no longer true")
-        return "\n".join(lines)
+        return "\n".join(shown(line) for line in lines)
 
 
 def many(count: int, what: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from kpcli.catalogue import load
-from kpcli.errors import UsageError
+from kpcli.errors import UsageError, shown
 from kpcli.inference.finder import extras
 from kpcli.inference.upright import FacePredictor
 from kpcli.model_bundle import ModelBundle
@@ -112,7 +112,7 @@ def dry_run(options: AnnotateOptions) -> str:
         f"{many(len(plan.files) - videos, 'picture')}, {many(videos, 'video')}; "
         f"{left} to annotate with {options.model} and {options.detector} into {options.out}"
     )
-    return "\n".join(lines)
+    return "\n".join(shown(line) for line in lines)
 
 
 def _work(

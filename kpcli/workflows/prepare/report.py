@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kpcli.errors import shown
 from kpcli.files import atomic_path
 from kpcli.types import Reject, Sample
 from kpcli.workflows.prepare.duplicates import Duplicate
@@ -48,7 +49,7 @@ class Prepared:
             )
             sides = Counter((d.first_split, d.second_split) for d in self.duplicates)
             lines += [f"  {count} {a} - {b}" for (a, b), count in sorted(sides.items())]
-        return "\n".join(lines)
+        return "\n".join(shown(line) for line in lines)
 
 
 def rejects_path(out: Path) -> Path:
