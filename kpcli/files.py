@@ -29,7 +29,7 @@ def check_writable(path: Path) -> None:
         raise InputError(
             f"{path}: cannot be written",
             expected=f"a folder that can be written at {above}",
-            next_step="choose another place",
+            next_step="choose another place (--out)",
         )
 
 

@@ -160,8 +160,9 @@ class Outputs:
         finally:
             _IN_USE.discard(mine.name)
             shutil.rmtree(mine, ignore_errors=True)
-            with suppress(OSError):
+            with suppress(OSError):  # unless others are at work, or there is something to remember
                 above.rmdir()
+                self._state.rmdir()
 
     def publish(self, staged: Sequence[tuple[Path, str]]) -> dict[str, OSError]:
         """Put files into their places, recorded first; what of them could not be, and why.
@@ -189,17 +190,31 @@ class Outputs:
             ) from e
         return self._put(staged)
 
-    def publish_all(self, folder: Path) -> None:
-        """Put all files of a folder into the same places here.
+    def publish_all(self, folder: Path, within: str = "") -> list[str]:
+        """Put all files of a folder into the same places here, and remove what was there of ours.
+
+        Parameters
+        ----------
+        folder : Path
+        within : str
+            The folder here that is to hold just them; "": all that the command wrote here.
+
+        Returns
+        -------
+        list of str
+            Earlier results that went, because there is nothing in their place.
 
         Raises
         ------
         InputError
             As `publish` does, and if one of them cannot be put there.
         """
-        staged = [(folder / name, name) for name in files_below(folder)]
+        above = f"{within}/" if within else ""
+        staged = [(folder / name, f"{above}{name}") for name in files_below(folder)]
         for name, error in self.publish(staged).items():
             raise InputError(f"{self.folder / name}: cannot be written", actual=str(error))
+        new = {name for _, name in staged}
+        return self.remove(n for n in self.names() if n.startswith(above) and n not in new)
 
     @contextmanager
     def replacing(self, name: str) -> Iterator[Path]:

@@ -22,7 +22,7 @@ VIDEOS = frozenset((
     ".ts", ".mts", ".m2ts", ".ogv",
 ))
 # fmt: on
-DRAWN = ("annotate", "eval", "inspect", "train")
+DRAWN = ("annotate", "eval", "inspect", "preview", "train")
 """Commands whose pictures are no input; those that prepare takes out of a dataset's file are."""
 
 

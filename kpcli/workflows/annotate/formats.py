@@ -11,7 +11,6 @@ from pathlib import Path
 from kpcli.catalogue import WRITERS, load
 from kpcli.errors import InputError, KpcliError, ModelError, told
 from kpcli.files import remove
-from kpcli.outputs import files_below
 from kpcli.schemes import LandmarkScheme
 from kpcli.workflows.annotate.ledger import PARTIAL, FileResult, Ledger
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
@@ -119,15 +118,11 @@ def _make(
 def _publish(ledger: Ledger, output: str) -> int:
     """Put a format into place; how many files of it, from earlier, went."""
     made = ledger.staging / output
-    if not made.is_dir():
-        staged = [(made, output)]
-    else:
-        staged = [(made / name, f"{output}/{name}") for name in files_below(made)]
-    for name, problem in ledger.outputs.publish(staged).items():
-        raise InputError(f"{ledger.out / name}: cannot be written", actual=str(problem))
-    new = {name for _, name in staged}
-    old = [n for n in ledger.outputs.names() if n.startswith(f"{output}/") and n not in new]
-    return len(ledger.outputs.remove(old))
+    if made.is_dir():
+        return len(ledger.outputs.publish_all(made, output))
+    for problem in ledger.outputs.publish([(made, output)]).values():
+        raise InputError(f"{ledger.out / output}: cannot be written", actual=str(problem))
+    return 0
 
 
 def outputs(names: Sequence[str]) -> list[str]:

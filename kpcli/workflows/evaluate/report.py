@@ -25,6 +25,8 @@ SIZES = (0, 32, 64, 96, 128, 256, math.inf)
 MOST_VALUES = 20
 """Attributes with more values (names, angles) are no groups and stay out of the table."""
 
+FILES = ("metrics.json", "per_face.csv", "ced.png", "worst.png")
+
 Scores = Mapping[str, Score]
 
 
@@ -45,7 +47,6 @@ def write_report(evaluation: Evaluation, folder: Path, say: Callable[[str], None
         say(line)
     for item in evaluation.unreadable:
         say(f"not scored: {item.reason}")
-    say(f"report: {folder} (metrics.json, per_face.csv, ced.png, worst.png)")
 
 
 def size_name(sample: Sample) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,15 +12,17 @@ import numpy as np
 from kpcli.catalogue import Detector
 from kpcli.dataset_csv import BOXES, read_dataset
 from kpcli.errors import InputError, ModelError, UsageError
+from kpcli.files import check_writable
 from kpcli.inference.predictor import Predictor
 from kpcli.inference.upright import FacePredictor
 from kpcli.metrics import Protocol, nme, normalisers, protocol_for
 from kpcli.model_bundle import LANDMARKS, ModelBundle, ModelCard
 from kpcli.options import EvalOptions
+from kpcli.outputs import Outputs
 from kpcli.schemes import LandmarkScheme, can_convert, get_scheme
 from kpcli.types import Sample
 from kpcli.workflows.evaluate.faces import ScoredFace, Unreadable, predict_faces
-from kpcli.workflows.evaluate.report import write_report
+from kpcli.workflows.evaluate.report import FILES, write_report
 from kpcli.workflows.evaluate.result import LABELS, Evaluation
 
 
@@ -61,28 +62,21 @@ def evaluate(
         say(predictor.runtime_line)
     else:
         check_schemes(predictor.card, scheme, options)
-    check_writable(folder(options))
+    outputs = Outputs(folder(options), "eval")
+    check_writable(outputs.folder / FILES[0])
+    outputs.check(FILES)
+    outputs.spare([options.csv])
     evaluation = measure(samples, scheme, protocol, predictor, detector, options)
-    write_report(evaluation, folder(options), say)
+    with outputs.staging() as staging:
+        write_report(evaluation, staging, say)
+        outputs.publish_all(staging)
+    say(f"report: {outputs.folder} ({', '.join(FILES)})")
     return evaluation
 
 
 def folder(options: EvalOptions) -> Path:
     """Where the report goes."""
     return options.out or Path(f"eval_{options.csv.stem}_{options.split}")
-
-
-def check_writable(path: Path) -> None:
-    """Refuse a report folder that cannot be made, before the long work."""
-    nearest = path.absolute()
-    while not nearest.exists():
-        nearest = nearest.parent
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise InputError(
-            f"{path}: cannot be written",
-            actual=f"{nearest} is {'not writable' if nearest.is_dir() else 'a file'}",
-            next_step="choose another --out",
-        )
 
 
 def read_split(options: EvalOptions) -> list[Sample]:

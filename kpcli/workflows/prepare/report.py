@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kpcli.errors import shown
-from kpcli.files import atomic_path
+from kpcli.outputs import Outputs
 from kpcli.types import Reject, Sample
 from kpcli.workflows.prepare.duplicates import Duplicate
 
@@ -60,17 +60,17 @@ def duplicates_path(out: Path) -> Path:
     return out.with_name(f"{out.stem}.duplicates.csv")
 
 
-def write_rejects(rejects: Sequence[Reject], path: Path) -> None:
+def write_rejects(rejects: Sequence[Reject], name: str, outputs: Outputs) -> None:
     rows = []
     for reject in rejects:
         match = _ORIGIN.match(reject.origin)
         file, line = match.groups() if match else (reject.origin, "")
         reason = f"{reject.reason}: {reject.detail}" if reject.detail else reject.reason
         rows.append([file, line, reason])
-    _write_table(path, ["file", "line", "reason"], rows)
+    _write_table(outputs, name, ["file", "line", "reason"], rows)
 
 
-def write_duplicates(duplicates: Sequence[Duplicate], path: Path) -> None:
+def write_duplicates(duplicates: Sequence[Duplicate], name: str, outputs: Outputs) -> None:
     header = ["first", "first_split", "second", "second_split", "distance", "correlation"]
     rows = [
         [
@@ -83,13 +83,16 @@ def write_duplicates(duplicates: Sequence[Duplicate], path: Path) -> None:
         ]
         for d in duplicates
     ]
-    _write_table(path, header, rows)
+    _write_table(outputs, name, header, rows)
 
 
-def _write_table(path: Path, header: list[str], rows: list[list[str]]) -> None:
+def _write_table(outputs: Outputs, name: str, header: list[str], rows: list[list[str]]) -> None:
     """Write a CSV, or take away an earlier run's if there is nothing to say."""
     if not rows:
-        path.unlink(missing_ok=True)
+        outputs.remove([name])
         return
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with (
+        outputs.replacing(name) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         csv.writer(file, lineterminator="\n").writerows([header, *rows])

@@ -17,6 +17,7 @@ from kpcli.errors import InputError, UsageError
 from kpcli.files import check_writable
 from kpcli.geometry import landmark_box
 from kpcli.options import PrepareOptions
+from kpcli.outputs import Outputs
 from kpcli.progress import progress
 from kpcli.schemes import get_scheme
 from kpcli.splits import cut_by_group
@@ -46,29 +47,50 @@ def prepare(options: PrepareOptions) -> Prepared:
         If a source is unusable, nothing usable is found, or ``strict`` and a label is rejected.
     """
     _check_options(options)
+    outputs = _checked_places(options)
     formats = [(root, find_format(root, options.format)) for root in options.sources]
-    with EmbeddedPictures(options.out.with_name(f"{options.out.stem}_pictures")) as store:
+    with outputs.staging() as staging:
+        store = EmbeddedPictures(outputs, f"{options.out.stem}_pictures", staging)
         samples, rejects = _read_all(formats, options, store)
         check_schemes(samples, options.scheme)
         seen = look_at_pictures(samples)
         samples, bad = _validate(samples, seen)
         rejects += bad
-        write_rejects(rejects, rejects_path(options.out))
+        write_rejects(rejects, rejects_path(options.out).name, outputs)
         _check_rejects(samples, rejects, options)
         samples = [converted(s, options.scheme) for s in samples]
         samples = _link_groups(samples, seen)
         samples = cut_by_group(samples, options.val, options.seed)
         duplicates = _find_duplicates(samples, _fingerprints(seen))
         if options.preview:
-            write_preview(samples, options.preview, options.seed)
+            with _preview(options.preview).replacing(options.preview.name) as sheet:
+                write_preview(samples, sheet, options.seed)
         samples = [store.final(s) for s in samples]
         duplicates = [
             replace(d, first=store.final_path(d.first), second=store.final_path(d.second))
             for d in duplicates
         ]
-    write_duplicates(duplicates, duplicates_path(options.out))
-    write_dataset(samples, options.out, _common_root(samples))
+        store.publish()
+    write_duplicates(duplicates, duplicates_path(options.out).name, outputs)
+    with outputs.replacing(options.out.name) as temporary:
+        write_dataset(samples, temporary, _common_root(samples))
     return Prepared(options.out, samples, rejects, duplicates)
+
+
+def _checked_places(options: PrepareOptions) -> Outputs:
+    """The folder of the CSV, and of its company, where nothing of the user's is in the way."""
+    outputs = Outputs(options.out.parent, "prepare")
+    places = (options.out, rejects_path(options.out), duplicates_path(options.out))
+    outputs.check(place.name for place in places)
+    outputs.spare(options.sources)
+    if options.preview is not None:
+        _preview(options.preview).check([options.preview.name])
+    return outputs
+
+
+def _preview(path: Path) -> Outputs:
+    """A drawing, which annotate passes over: the pictures of a dataset's file are input."""
+    return Outputs(path.parent, "preview")
 
 
 def _check_options(options: PrepareOptions) -> None:
