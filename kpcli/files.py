@@ -7,7 +7,8 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 from kpcli.errors import InputError
@@ -31,6 +32,23 @@ def check_writable(path: Path) -> None:
             expected=f"a folder that can be written at {above}",
             next_step="choose another place (--out)",
         )
+
+
+def _put(temporary: Path, path: Path) -> None:
+    """Replace a file or a folder, whatever it holds; who calls has seen to that."""
+    if not temporary.is_dir():
+        os.replace(temporary, path)
+        return
+    old = path.with_name(f"{TEMPORARY}{path.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        os.replace(path, old)
+    os.replace(temporary, path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+put_in_place: ContextVar[Callable[[Path, Path], None]] = ContextVar("put_in_place", default=_put)
+"""What `atomic_path` and `atomic_folder` end with; see `kpcli.outputs.Outputs.recording`."""
 
 
 def sync_file(path: Path) -> None:
@@ -81,7 +99,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o666 & ~umask())
-        os.replace(temporary, path)
+        put_in_place.get()(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -99,12 +117,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o777 & ~umask())
-        old = path.with_name(f".{path.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if path.exists():
-            os.replace(path, old)
-        os.replace(temporary, path)
-        shutil.rmtree(old, ignore_errors=True)
+        put_in_place.get()(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

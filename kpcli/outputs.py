@@ -24,7 +24,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from kpcli.errors import InputError, UsageError
-from kpcli.files import sync_file, sync_folder
+from kpcli.files import put_in_place, sync_file, sync_folder
 from kpcli.record import STATE, Record, Stamp, digest, plain_folder
 
 LITTER = frozenset(("Thumbs.db", "desktop.ini"))
@@ -229,8 +229,36 @@ class Outputs:
         with self.staging() as folder:
             temporary = folder / PurePosixPath(name).name
             yield temporary
-            for error in self.publish([(temporary, name)]).values():
-                raise InputError(f"{self.folder / name}: cannot be written", actual=str(error))
+            self._publish_one(temporary, name)
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Have `atomic_path` and `atomic_folder`, below the folder, write by the record.
+
+        They raise InputError where something of the user's is in the way.
+        """
+        plain = put_in_place.get()
+
+        def put(temporary: Path, path: Path) -> None:
+            if not path.absolute().is_relative_to(self.folder.absolute()):
+                plain(temporary, path)
+                return
+            name = path.absolute().relative_to(self.folder.absolute()).as_posix()
+            self.check([name])
+            if temporary.is_dir():
+                self.publish_all(temporary, name)
+            else:
+                self._publish_one(temporary, name)
+
+        token = put_in_place.set(put)
+        try:
+            yield
+        finally:
+            put_in_place.reset(token)
+
+    def _publish_one(self, temporary: Path, name: str) -> None:
+        for error in self.publish([(temporary, name)]).values():
+            raise InputError(f"{self.folder / name}: cannot be written", actual=str(error))
 
     def remove(self, names: Iterable[str]) -> list[str]:
         """Remove those that are the command's, and folders that get empty by it; what went."""

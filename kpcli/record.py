@@ -122,6 +122,6 @@ def _line(name: str, stamp: Stamp) -> str:
 def _read(file: Path) -> Iterator[tuple[str, Stamp]]:
     """The lines of a record; those that a power cut has damaged vouch for nothing."""
     for line in file.read_bytes().splitlines():
-        with suppress(ValueError, TypeError):
+        with suppress(ValueError, TypeError, RecursionError):
             name, size, mtime_ns, sha256 = json.loads(line)
             yield str(name), Stamp(int(size), int(mtime_ns), str(sha256))

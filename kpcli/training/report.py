@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import keras
 import numpy as np
 
 from kpcli.drawing import EDGE, POINT, TRUTH, contact_sheet, draw_landmarks
-from kpcli.files import atomic_path
+from kpcli.files import atomic_folder, atomic_path
 from kpcli.images import write_image
 from kpcli.schemes import LandmarkScheme
 from kpcli.training.landmarks.batches import TrainingBatches
@@ -49,7 +48,8 @@ def write_augmented(path: Path, batches: TrainingBatches, scheme: LandmarkScheme
         for crop, points, mask in zip(crops, wanted["points"], wanted["mask"], strict=True):
             points = np.where(mask[:, None] > 0, points, np.nan)
             tiles.append(_tile(crop, [(points, EDGE, POINT)], scheme))
-    write_image(path, contact_sheet(tiles[:48]))
+    with atomic_path(path) as temporary:
+        write_image(temporary, contact_sheet(tiles[:48]))
 
 
 def write_samples(
@@ -61,7 +61,8 @@ def write_samples(
         _tile(crops[i], [(truth[i], TRUTH, TRUTH), (p, EDGE, POINT)], scheme)
         for i, p in zip(chosen, points, strict=True)
     ]
-    write_image(path, contact_sheet(tiles))
+    with atomic_path(path) as temporary:
+        write_image(temporary, contact_sheet(tiles))
 
 
 def _tile(crop: Any, layers: Sequence[tuple[Any, Any, Any]], scheme: LandmarkScheme) -> Any:
@@ -100,10 +101,10 @@ def _write_tensorboard(rows: Sequence[dict[str, float]], folder: Path) -> None:
     """Every column by epoch; the log is made anew, so that a resumed run has no double steps."""
     from tensorboard.summary import Writer
 
-    shutil.rmtree(folder, ignore_errors=True)
-    writer = Writer(str(folder))
-    for row in rows:
-        for name, value in row.items():
-            if name != "epoch":
-                writer.add_scalar(name, value, int(row["epoch"]))
-    writer.close()
+    with atomic_folder(folder) as temporary:
+        writer = Writer(str(temporary))
+        for row in rows:
+            for name, value in row.items():
+                if name != "epoch":
+                    writer.add_scalar(name, value, int(row["epoch"]))
+        writer.close()

@@ -11,9 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kpcli.catalogue import ARCHITECTURES
-from kpcli.errors import UsageError
-from kpcli.model_bundle import DETECTION, ModelBundle
+from kpcli.errors import InputError, UsageError
+from kpcli.exporters import foreign_twins
+from kpcli.files import TEMPORARY, remove
+from kpcli.model_bundle import CARD, DETECTION, WEIGHTS, ModelBundle
 from kpcli.options import FACE_BOXES, LOSS_NAMES, PRECISIONS, SCHEDULES, TrainOptions
+from kpcli.outputs import Outputs
 
 
 def train(options: TrainOptions, say: Callable[[str], None] = print) -> ModelBundle:
@@ -25,22 +28,58 @@ def train(options: TrainOptions, say: Callable[[str], None] = print) -> ModelBun
         For data, options or weights that cannot be used; nothing written before is lost.
     """
     _check(options)
+    outputs = Outputs(options.out, "train")
+    check_run(options, outputs)
     from kpcli.architectures import architecture_task
     from kpcli.runtimes.keras_runtime import quiet
 
     quiet()
     try:
-        if architecture_task(options.arch) == DETECTION:
-            from kpcli.training.detection.train import train_detector
+        with outputs.recording():
+            if architecture_task(options.arch) == DETECTION:
+                from kpcli.training.detection.train import train_detector
 
-            return train_detector(options, say)
-        from kpcli.training.landmarks.train import train_landmarks
+                return train_detector(options, say)
+            from kpcli.training.landmarks.train import train_landmarks
 
-        return train_landmarks(options, say)
+            return train_landmarks(options, say)
     finally:  # several trainings in one process leave little behind
         if "keras" in sys.modules:
             sys.modules["keras"].utils.clear_session()
         gc.collect()
+
+
+BUNDLE = "model"
+
+RUN_FILES = (
+    "run.json", "history.csv", "curves.png", "checkpoint.npz", "augmented.png", "samples.png",
+    "tensorboard", f"{BUNDLE}/{WEIGHTS}", f"{BUNDLE}/{CARD}",
+)  # fmt: skip
+"""What a training writes into its folder."""
+
+BUNDLE_TWINS = "a twin that export wrote there, and that card.json records"
+
+
+def check_run(options: TrainOptions, outputs: Outputs) -> None:
+    """See that nothing of the user's is in the way of the run, and drop what killed runs left.
+
+    Raises
+    ------
+    InputError
+        Naming the file.
+    """
+    outputs.check(RUN_FILES)
+    outputs.spare([options.csv])
+    bundle = options.out / BUNDLE
+    for twin in foreign_twins(bundle):
+        raise InputError(
+            f"{twin}: in the way of the model", expected=f"nothing there, or {BUNDLE_TWINS}",
+            next_step="move it away, or choose another --out",
+        )  # fmt: skip
+    if options.resume:
+        for folder in (options.out, bundle):
+            for path in folder.glob(f"{TEMPORARY}*"):
+                remove(path)
 
 
 def _check(options: TrainOptions) -> None:
