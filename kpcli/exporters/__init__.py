@@ -42,7 +42,11 @@ def recorded(twin: Path, card: ModelCard) -> bool:
     if twin.is_symlink() or not entries:
         return False
     size, sha256 = content(twin)
-    return any(e.get("bytes") == size and e.get("sha256", sha256) == sha256 for e in entries)
+    return any(
+        (e.get("bytes") == size and e.get("sha256", sha256) == sha256)
+        or e.get("replaces") == sha256  # the export that was to replace it was killed
+        for e in entries
+    )
 
 
 def foreign_twins(folder: Path) -> list[Path]:

@@ -309,7 +309,7 @@ def test_eval(tmp_path: Path) -> None:
 def test_inspect_bench_and_export(tmp_path: Path) -> None:
     write_card(tiny_card(), write_bundle(tmp_path / "bundle"))
     bundle = str(tmp_path / "bundle")
-    image = write_picture(tmp_path / "face.png")
+    image = write_picture(tmp_path / "picture.png")
     for name in ("face.png", "filters.png", "heatmaps.png"):
         wanted = InspectOptions(bundle, image, users(tmp_path / name / name).parent)
         refused(tmp_path, lambda w=wanted: inspect(w), name)

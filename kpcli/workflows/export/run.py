@@ -16,7 +16,7 @@ from kpcli.catalogue import ExporterModule, Runtime, load
 from kpcli.dataset_csv import read_dataset
 from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.exporters import content, recorded
-from kpcli.files import atomic_folder, atomic_path
+from kpcli.files import TEMPORARY, atomic_folder, atomic_path, remove
 from kpcli.model_bundle import CARD, DETECTION, LANDMARKS, ModelBundle, ModelCard, assets
 from kpcli.options import ExportOptions
 from kpcli.outputs import Outputs
@@ -66,6 +66,8 @@ def export(options: ExportOptions, say: Callable[[str], None] = print) -> Path:
                 expected="--out with a folder for a copy of the bundle",
                 next_step=f"add --out {bundle.path.name}_{options.to}",
             )
+        for left in bundle.path.glob(f"{TEMPORARY}*"):  # by an export that was killed
+            remove(left)
         lines = _export(options, bundle, exporter, bundle.path)
     else:
         if options.out.exists():
@@ -100,8 +102,10 @@ def _export(
         checks = _compare(options, bundle, twin, samples)
         warning = _judge(options, checks)
         size, sha256 = content(temporary)
-    entry = _entry(options, exporter.FILE, size, sha256, twin, checks)
-    _note_export(bundle.path, options.to, entry)
+        entry = _entry(options, exporter.FILE, size, sha256, twin, checks)
+        if path.exists():
+            entry["replaces"] = content(path)[1]
+        _note_export(bundle.path, options.to, entry)  # first: a killed export is known by it
     lines = _lines(options, shown / exporter.FILE, size, checks)
     return [*lines, warning] if warning else lines
 
