@@ -14,18 +14,16 @@ twins (`kpcli.exporters`).
 
 from __future__ import annotations
 
-import itertools
 import os
-import shutil
-import socket
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from kpcli.errors import InputError, UsageError
 from kpcli.files import put_in_place, sync_file, sync_folder
 from kpcli.record import STATE, Record, Stamp, digest, plain_folder
+from kpcli.staging import staging
 
 LITTER = frozenset(("Thumbs.db", "desktop.ini"))
 """What systems leave in folders that are looked at; these and hidden files are in nobody's way."""
@@ -136,33 +134,9 @@ class Outputs:
                         next_step="choose another --out",
                     )
 
-    @contextmanager
-    def staging(self) -> Iterator[Path]:
-        """A folder on the same disk to make files in; what it still holds at the end goes.
-
-        Raises
-        ------
-        InputError
-            If the folder cannot be written.
-        """
-        above = self._state / "tmp"
-        mine = above / f"{self._command}@{socket.gethostname()}@{os.getpid()}@{next(_COUNT)}"
-        try:
-            _drop_orphans(above, self._command)
-            mine.mkdir(parents=True)
-        except OSError as e:
-            raise InputError(
-                f"{self.folder}: cannot be written", actual=str(e), next_step="choose another --out"
-            ) from e
-        _IN_USE.add(mine.name)
-        try:
-            yield mine
-        finally:
-            _IN_USE.discard(mine.name)
-            shutil.rmtree(mine, ignore_errors=True)
-            with suppress(OSError):  # unless others are at work, or there is something to remember
-                above.rmdir()
-                self._state.rmdir()
+    def staging(self) -> AbstractContextManager[Path]:
+        """A folder on the same disk to make files in; what it still holds at the end goes."""
+        return staging(self._state, self._command)
 
     def publish(self, staged: Sequence[tuple[Path, str]]) -> dict[str, OSError]:
         """Put files into their places, recorded first; what of them could not be, and why.
@@ -309,33 +283,9 @@ class Outputs:
         )
 
 
-_COUNT = itertools.count()
-_IN_USE: set[str] = set()
-"""Staging folders of this process."""
-
-
 def files_below(folder: Path) -> list[str]:
     """Names of all files below a folder, sorted, with ``/``."""
     found = []
     for here, _, names in os.walk(folder):
         found += [(Path(here) / name).relative_to(folder).as_posix() for name in names]
     return sorted(found)
-
-
-def _drop_orphans(folder: Path, command: str) -> None:
-    """Remove what runs of the command left that were killed on this machine."""
-    for path in folder.glob(f"{command}@*"):
-        _, host, pid, _ = f"{path.name}@@@".split("@")[:4]
-        mine = host == socket.gethostname() and pid.isdecimal() and path.name not in _IN_USE
-        if mine and (int(pid) == os.getpid() or not _alive(int(pid))):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -22,9 +22,9 @@ from kpcli.catalogue import WRITERS
 from kpcli.errors import InputError, shown
 from kpcli.options import AnnotateOptions, MergeOptions
 from kpcli.outputs import Outputs
-from kpcli.workflows.annotate import ledger as ledgers
 from kpcli.workflows.annotate.ledger import Ledger
 from kpcli.workflows.annotate.merge import merge
+from kpcli.workflows.annotate.outcome import seal
 from kpcli.workflows.annotate.run import annotate
 
 REPO = Path(__file__).resolve().parents[2]
@@ -167,8 +167,8 @@ def test_damaged_state_is_work_not_done(
         ledger = Ledger(out)
         results = [r for r, _ in ledger.results().values()]
         shutil.copyfile(out / "landmarks.csv", state / "parts" / "000007.csv")
-        seal = ledgers._seal(out / "landmarks.csv", results)
-        (state / "parts" / "000007.jsonl").write_text(seal)
+        text = seal(out / "landmarks.csv", results)
+        (state / "parts" / "000007.jsonl").write_text(text)
     files = [p for p in state.rglob("*") if p.is_file() and p.parent.name != "outputs"]
     if damage == "a number changed":  # other settings are whole, and refused
         files.remove(state / "settings.json")
@@ -279,8 +279,8 @@ def test_shards_never_lead_out_of_the_folder(tmp_path: Path, evil: str, field: s
         )
         result.end = (shard / "landmarks.csv").stat().st_size
     setattr(result, field, evil)
-    seal = ledgers._seal(shard / "landmarks.csv", [result])
-    (shard / ".kpcli" / "files.jsonl").write_text(seal)
+    text = seal(shard / "landmarks.csv", [result])
+    (shard / ".kpcli" / "files.jsonl").write_text(text)
     with pytest.raises(InputError, match="outside of its folder"):
         merge(MergeOptions((shard,), tmp_path / "m", tuple(WRITERS)))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "s"]

@@ -12,7 +12,8 @@ from kpcli.catalogue import WRITERS, load
 from kpcli.errors import InputError, KpcliError, ModelError, told
 from kpcli.files import remove
 from kpcli.schemes import LandmarkScheme
-from kpcli.workflows.annotate.ledger import PARTIAL, FileResult, Ledger
+from kpcli.workflows.annotate.ledger import Ledger
+from kpcli.workflows.annotate.outcome import PARTIAL, FileResult
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 from kpcli.writers.landmark_csv import printed, read_frames
 

@@ -13,15 +13,12 @@ there are ignored.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,55 +26,15 @@ from kpcli.errors import InputError
 from kpcli.files import staged_path, sync_file
 from kpcli.outputs import Outputs
 from kpcli.record import STATE, digest
+from kpcli.workflows.annotate.outcome import FileResult, seal, sealed
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 
-DONE, NO_FACE, PARTIAL, FAILED, SKIPPED = "done", "no_face", "partial", "failed", "skipped"
 COMMAND = "annotate"
 """Whose files they are in the record of outputs; those of merge too, which may be resumed."""
 MANIFEST = "manifest.csv"
 RUN = "run.json"
 OVERLAYS = "overlays"
 _PART = re.compile(r"(\d{6,})\.(csv|jsonl)")
-
-
-@dataclass(slots=True)
-class FileResult:
-    """The outcome of one file.
-
-    ``silent`` is the codec of the sound that its overlay lacks; ``output`` is what names of its
-    outputs begin with, where that is not ``file``; ``overlay`` is the overlay's name in the output
-    folder; ``start`` and ``end`` are the bytes of its rows in its part.
-    """
-
-    file: str
-    status: str
-    faces: int = 0
-    frames: int = 0
-    reason: str = ""
-    seconds: float = 0.0
-    width: int = 0
-    height: int = 0
-    moving: bool = False
-    silent: str = ""
-    output: str = ""
-    overlay: str = ""
-    size: int = -1
-    mtime_ns: int = 0
-    start: int = 0
-    end: int = 0
-
-    @property
-    def finished(self) -> bool:
-        """Whether --resume may take the outcome as it is; what went wrong is tried again."""
-        return self.status in (DONE, NO_FACE, SKIPPED)
-
-    def unchanged(self, path: Path) -> bool:
-        """Whether the file is still the one that was read."""
-        try:
-            status = path.stat()
-        except OSError:
-            return False
-        return (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns)
 
 
 class Ledger:
@@ -206,11 +163,11 @@ class Ledger:
         """The outcome of every committed file, and the file that holds its rows."""
         found: dict[str, tuple[FileResult, Path]] = {}
         landmarks = self.out / LANDMARKS
-        for result in _sealed(self._state / "files.jsonl", landmarks):
+        for result in sealed(self._state / "files.jsonl", landmarks):
             found[result.file] = (result, landmarks)
         for _, part in self._part_files():
             rows = part.with_suffix(".csv")
-            for result in _sealed(part, rows):
+            for result in sealed(part, rows):
                 found[result.file] = (result, rows)
         return found
 
@@ -220,10 +177,10 @@ class Ledger:
         self._next_part += 1
         try:
             sync_file(rows)
-            seal = _seal(rows, results)
+            text = seal(rows, results)
             os.replace(rows, self._parts / f"{stem}.csv")
             with staged_path(self._parts / f"{stem}.jsonl", self.staging) as temporary:
-                temporary.write_text(seal, encoding="utf-8")
+                temporary.write_text(text, encoding="utf-8")
         except OSError as e:
             raise InputError(
                 f"{self.out}: the results cannot be written",
@@ -245,9 +202,9 @@ class Ledger:
                     _copy(part, result.start, result.end, target)
                     result.start, result.end = start, target.tell()
                     results.append(result)
-            seal = _seal(temporary, results)
+            text = seal(temporary, results)
         with staged_path(self._state / "files.jsonl", self.staging) as temporary:
-            temporary.write_text(seal, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8")
         for _, part in self._part_files():
             part.unlink()
             part.with_suffix(".csv").unlink(missing_ok=True)
@@ -292,6 +249,8 @@ class Ledger:
     def close(self) -> None:
         """Let go of the folder."""
         shutil.rmtree(self.staging, ignore_errors=True)
+        with suppress(OSError):
+            self.staging.parent.rmdir()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -308,29 +267,3 @@ def _copy(source: Path, start: int, end: int, target: IO[bytes]) -> None:
                 raise InputError(f"{source}: shorter than it was written")
             target.write(block)
             start += len(block)
-
-
-def _seal(rows: Path, results: Sequence[FileResult]) -> str:
-    """The results as lines, below one that vouches for them and for their rows."""
-    lines = "".join(json.dumps(asdict(r)) + "\n" for r in results)
-    own = hashlib.sha256(lines.encode()).hexdigest()
-    return json.dumps([own, rows.stat().st_size, digest(rows)]) + "\n" + lines
-
-
-def _sealed(path: Path, rows: Path) -> list[FileResult]:
-    """What `_seal` wrote, provided that it is whole, and so are the rows; else nothing."""
-    try:
-        first, _, lines = path.read_bytes().partition(b"\n")
-        own, size, content = json.loads(first)
-        if hashlib.sha256(lines).hexdigest() != own:
-            return []
-        if rows.stat().st_size != size or digest(rows) != content:
-            return []
-        return [_parse(json.loads(line)) for line in lines.splitlines()]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return []
-
-
-def _parse(values: dict[str, Any]) -> FileResult:
-    values["status"] = sys.intern(values["status"])  # thousands of results share few words
-    return FileResult(**values)

@@ -14,7 +14,8 @@ from kpcli.errors import InputError, UsageError
 from kpcli.options import MergeOptions
 from kpcli.schemes import LandmarkScheme
 from kpcli.workflows.annotate.formats import check_formats, outputs, write_formats
-from kpcli.workflows.annotate.ledger import DONE, NO_FACE, OVERLAYS, PARTIAL, FileResult, Ledger
+from kpcli.workflows.annotate.ledger import OVERLAYS, Ledger
+from kpcli.workflows.annotate.outcome import DONE, NO_FACE, PARTIAL, FileResult
 from kpcli.workflows.annotate.report import Report, make_report, read_run, write_manifest, write_run
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 

@@ -15,18 +15,8 @@ from typing import Any
 from kpcli import __version__
 from kpcli.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, shown
 from kpcli.options import AnnotateOptions, MergeOptions
-from kpcli.workflows.annotate.ledger import (
-    DONE,
-    FAILED,
-    MANIFEST,
-    NO_FACE,
-    OVERLAYS,
-    PARTIAL,
-    RUN,
-    SKIPPED,
-    FileResult,
-    Ledger,
-)
+from kpcli.workflows.annotate.ledger import MANIFEST, OVERLAYS, RUN, Ledger
+from kpcli.workflows.annotate.outcome import DONE, FAILED, NO_FACE, PARTIAL, SKIPPED, FileResult
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 
 _NAMED = 5

@@ -20,7 +20,7 @@ from kpcli.model_bundle import ModelBundle
 from kpcli.options import AnnotateOptions
 from kpcli.sources import read_frames
 from kpcli.types import Frame, FrameFaces, Prediction
-from kpcli.workflows.annotate.ledger import DONE, FAILED, NO_FACE, PARTIAL, SKIPPED, FileResult
+from kpcli.workflows.annotate.outcome import DONE, FAILED, NO_FACE, PARTIAL, SKIPPED, FileResult
 from kpcli.workflows.annotate.overlays import Overlays
 from kpcli.writers.landmark_csv import RowWriter
 
