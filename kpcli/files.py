@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TextIO
 
 from kpcli.errors import InputError
 
@@ -147,6 +149,28 @@ def staged_path(path: Path, staging: Path) -> Iterator[Path]:
 
 
 _counter = itertools.count()
+
+
+class CsvRows:
+    """Writes rows of CSV that end in a line feed, to an open text file.
+
+    As csv.writer, which before Python 3.13 leaves a carriage return without quotes: readers take
+    it for the row's end.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._plain = csv.writer(file, lineterminator="\n")
+        self._quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def writerow(self, row: Sequence[object]) -> None:
+        """Write one row."""
+        returns = any(isinstance(value, str | os.PathLike) and "\r" in str(value) for value in row)
+        (self._quoted if returns else self._plain).writerow(row)
+
+    def writerows(self, rows: Iterable[Sequence[object]]) -> None:
+        """Write some rows."""
+        for row in rows:
+            self.writerow(row)
 
 
 def remove(path: Path) -> None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+FREE = {"free": True}
+"""Metadata of a field on which no row depends: a run may go on with another value."""
+
+AUTO = "auto"
+DEVICES = (AUTO, "cpu", "cuda", "coreml", "directml", "openvino")
+"""What runs the networks; auto: a CUDA GPU if ONNX Runtime has one, else the processor."""
 
 DETECT_SIZE = 640
 """Long side in pixels at which faces are looked for."""
+
+
+EXIF = ("auto", "upright", "stored")
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,18 @@ class PrepareOptions:
     preview: Path | None = None
     face_box: str = "file"
     """``file``: the dataset's box where it has one; ``points``: always derived."""
+    images: Path | None = None
+    """Where to look for pictures that do not lie where their labels say."""
+    split: str | None = None
+    """The split of all rows, whatever folders and names tell."""
+    test: float = 0.0
+    """Share of train to cut off for the test, by group."""
+    group_by: str | None = None
+    """``none``, ``folder`` or a regular expression; None: what the format knows."""
+    keep_split: Path | None = None
+    """An earlier CSV: its pictures stay on their sides."""
+    exif: str = "auto"
+    """On which pixels of photos that EXIF turns labels were drawn: one of `EXIF`."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +79,11 @@ class DetectionOptions:
     """Crops taken of a boxed picture in an epoch."""
 
 
+NO_TTA, FLIP = "none", "flip"
+TTAS = (NO_TTA, FLIP)
+"""Test-time augmentation: with ``flip`` each crop is also looked at mirrored, and the mean taken:
+twice the time, points a little closer."""
+
 LOSS_NAMES = ("mse", "l1", "smooth_l1", "wing", "adaptive_wing", "gaussian_nll")
 SCHEDULES = ("cosine", "step", "constant")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
@@ -83,6 +110,9 @@ class TrainOptions:
     weight_decay: float = 1e-4
     loss: str = "wing"
     """One of `LOSS_NAMES`; ``schedule``, ``precision`` and ``face_box`` have such lists too."""
+    soft_weight: float = 1.0
+    """Weight of points labelled as occluded (COCO's v 1); below 1 they may slide along the outline
+    too, see `kpcli.training.landmarks.losses.slid`: where a dataset lays them there by eye."""
     schedule: str = "cosine"
     warmup_epochs: float = 2.0
     ema: float = 0.998
@@ -130,6 +160,8 @@ class EvalOptions:
     """Folder of the report; None: ``eval_<CSV's name>_<split>`` in the current folder."""
     root: Path | None = None
     runtime: str = "auto"
+    tta: str = NO_TTA
+    """One of `TTAS`."""
     bootstrap: int = 1000
     seed: int = 0
 
@@ -159,51 +191,69 @@ LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)
 
 
-@dataclass(frozen=True)
-class AnnotateOptions:
-    """Options of ``kpcli annotate``."""
+@dataclass(frozen=True, kw_only=True)
+class FaceOptions:
+    """How faces and their landmarks are found: what annotate, live and the library share."""
 
-    inputs: tuple[Path, ...]
-    out: Path
-    folder: bool = True
-    """``inputs`` is one folder; else files."""
-    recursive: bool = True
     model: str = "default"
-    runtime: str = "auto"
+    """A bundle's folder, or the name of an embedded one."""
+    runtime: str = AUTO
+    device: str = AUTO
+    """One of `DEVICES`: for the detector and the landmark model."""
+    tta: str = NO_TTA
+    """One of `TTAS`."""
     detector: str = "builtin"
     detect_size: int = DETECT_SIZE
-    detect_every: int = 1
-    """In videos the detector looks at every such frame, and landmarks lead on between."""
+    detect_every: int = 0
+    """In videos the detector looks at every such frame, and landmarks lead on between; 0: where
+    something changes, see `kpcli.inference.propagation`."""
     max_faces: int = 0
     """Of a frame, the best so many faces; 0: all."""
     min_confidence: float = 0.35
     """Faces below are left out."""
+    pose: bool = True
+    """Yaw, pitch and roll, where the scheme has 68 points."""
+    smooth: str = NO_SMOOTHING
+    """One of `SMOOTHINGS`: points steadied over time, beside the raw ones."""
+    measures: bool = False
+    """Eye and mouth opening, brows, asymmetry, size, sharpness; see `kpcli.types.Measures`."""
+    batch_size: int = 32
+    """Faces that the model sees at once."""
+
+
+@dataclass(frozen=True)
+class AnnotateOptions(FaceOptions):
+    """Options of ``kpcli annotate``."""
+
+    inputs: tuple[Path, ...] = field(metadata=FREE)
+    """The plan's folder and files are compared instead."""
+    out: Path = field(metadata=FREE)
+    folder: bool = field(default=True, metadata=FREE)
+    """``inputs`` is one folder; else files."""
+    recursive: bool = True
     overlays: bool = True
     overlay_fps: float = 0.0
     """Frames a second of overlay videos; 0: at the source's times."""
-    formats: tuple[str, ...] = ("csv",)
-    pose: bool = True
-    """Columns yaw, pitch, roll, where the scheme has 68 points."""
-    smooth: str = NO_SMOOTHING
-    """One of `SMOOTHINGS`: columns of points steadied over time, beside the raw ones."""
+    frames_out: bool = False
+    """Write the frames as pictures, by the names that COCO, Label Studio and others refer to."""
+    formats: tuple[str, ...] = field(default=("csv",), metadata=FREE)
     frames: FrameSelection = ALL_FRAMES
     shard: tuple[int, int] = (1, 1)
     """(i, n): of n parts of all files, chosen by name, only the ith, from 1."""
-    resume: bool = False
-    overwrite: bool = False
-    dry_run: bool = False
-    engine: str = LOCAL
+    resume: bool = field(default=False, metadata=FREE)
+    overwrite: bool = field(default=False, metadata=FREE)
+    dry_run: bool = field(default=False, metadata=FREE)
+    engine: str = field(default=LOCAL, metadata=FREE)
     """One of `ENGINES`: where the work is done; the results are the same."""
-    workers: int = 0
+    workers: int = field(default=0, metadata=FREE)
     """Processes; 1: none but this one; 0: as the work and the machine suggest.
 
     With Ray, CPUs of the cluster; 0: all of them.
     """
-    timeout: float = 120.0
+    timeout: float = field(default=120.0, metadata=FREE)
     """Seconds that a picture or a video frame may take; 0: no limit."""
-    max_megapixels: float = 200.0
+    max_megapixels: float = field(default=200.0, metadata=FREE)
     """Pictures and videos of larger frames are not read."""
-    batch_size: int = 32
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,9 @@ app = typer.Typer(
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Model = Annotated[str, typer.Option(help="A bundle folder, or an embedded model's name.")]
 Runtime = Annotated[str, typer.Option(help="Library that runs the model; auto: the fastest.")]
+Tta = Annotated[
+    str, typer.Option(help="none, or flip: each face is looked at mirrored too, and averaged.")
+]
 DetectorSpec = Annotated[
     str, typer.Option(help="How faces are found: builtin, haar[:FILE], boxes_file:CSV ...")
 ]
@@ -29,7 +32,8 @@ DetectSize = Annotated[
     int, typer.Option(min=64, help="Long side, pixels, at which faces are looked for.")
 ]
 DetectEvery = Annotated[
-    int, typer.Option(min=1, help="In videos, detect every Nth frame; follow faces between.")
+    int,
+    typer.Option(min=0, help="In videos, detect at every Nth frame; 0: where something changes."),
 ]
 MaxFaces = Annotated[int, typer.Option(min=0, help="At most so many faces a frame; 0: all.")]
 MinConfidence = Annotated[
@@ -39,6 +43,9 @@ Overlays = Annotated[bool, typer.Option(help="Write pictures and videos with the
 OverlayFps = Annotated[
     float, typer.Option(min=0, max=240, help="Constant frame rate of overlays; 0: as the source.")
 ]
+FramesOut = Annotated[
+    bool, typer.Option("--frames-out", help="Write images/: the frames that formats refer to.")
+]
 Formats = Annotated[
     str,
     typer.Option(
@@ -46,6 +53,10 @@ Formats = Annotated[
     ),
 ]
 Pose = Annotated[bool, typer.Option(help="Columns yaw, pitch, roll, where there are 68 points.")]
+MeasuresToo = Annotated[
+    bool,
+    typer.Option("--measures", help="Columns of eyes, mouth ..; events, summary, persons.csv."),
+]
 Smooth = Annotated[
     str, typer.Option(help="none, or one-euro: also columns of points steadied over time.")
 ]
@@ -80,6 +91,7 @@ def folder(
     recursive: Annotated[bool, typer.Option(help="Look into folders inside DIR.")] = _D.recursive,
     model: Model = _D.model,
     runtime: Runtime = _D.runtime,
+    tta: Tta = _D.tta,
     detector: DetectorSpec = _D.detector,
     detect_size: DetectSize = _D.detect_size,
     detect_every: DetectEvery = _D.detect_every,
@@ -87,9 +99,11 @@ def folder(
     min_confidence: MinConfidence = _D.min_confidence,
     overlays: Overlays = _D.overlays,
     overlay_fps: OverlayFps = _D.overlay_fps,
+    frames_out: FramesOut = _D.frames_out,
     formats: Formats = ",".join(_D.formats),
     pose: Pose = _D.pose,
     smooth: Smooth = _D.smooth,
+    measures: MeasuresToo = _D.measures,
     every: Every = _D.frames.every,
     frames: Frames = "",
     start: Start = _D.frames.start,
@@ -115,6 +129,7 @@ def file(
     out: Out = _D.out,
     model: Model = _D.model,
     runtime: Runtime = _D.runtime,
+    tta: Tta = _D.tta,
     detector: DetectorSpec = _D.detector,
     detect_size: DetectSize = _D.detect_size,
     detect_every: DetectEvery = _D.detect_every,
@@ -122,9 +137,11 @@ def file(
     min_confidence: MinConfidence = _D.min_confidence,
     overlays: Overlays = _D.overlays,
     overlay_fps: OverlayFps = _D.overlay_fps,
+    frames_out: FramesOut = _D.frames_out,
     formats: Formats = ",".join(_D.formats),
     pose: Pose = _D.pose,
     smooth: Smooth = _D.smooth,
+    measures: MeasuresToo = _D.measures,
     every: Every = _D.frames.every,
     frames: Frames = "",
     start: Start = _D.frames.start,

@@ -43,6 +43,9 @@ def command(
     runtime: Annotated[
         str, typer.Option(help=f"Library that runs the model: auto, {', '.join(RUNTIMES)}.")
     ] = _D.runtime,
+    tta: Annotated[
+        str, typer.Option(help="none, or flip: each face is looked at mirrored too, and averaged.")
+    ] = _D.tta,
     bootstrap: Annotated[
         int, typer.Option(min=0, help="Resamples of the interval; 0: none.")
     ] = _D.bootstrap,
@@ -55,7 +58,8 @@ def command(
         raise UsageError("--cut", expected="a percentage above 0", actual=f"{cut:g}")
     options = EvalOptions(
         csv=csv, split=split, model=model, protocol=protocol, cut=cut, boxes=boxes,
-        detect_size=detect_size, out=out, root=root, runtime=runtime, bootstrap=bootstrap,
+        detect_size=detect_size, out=out, root=root, runtime=runtime, tta=tta,
+        bootstrap=bootstrap,
         seed=seed,
     )  # fmt: skip
     from kpcli.workflows.evaluate.run import evaluate

@@ -23,11 +23,44 @@ def command(
         typer.Option(help=f"Recognised by the layout if left out: {', '.join(FORMATS)}."),
     ] = _DEFAULTS.format,
     scheme: Annotated[
-        str | None, typer.Option(help="Convert all points to this scheme, e.g. ibug68.")
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Convert all points to this scheme (ibug68, points21), or say in a file (JSON) "
+            "what your own points are.",
+        ),
     ] = _DEFAULTS.scheme,
     val: Annotated[
         float, typer.Option(help="Share of train to cut off for validation, by group.")
     ] = _DEFAULTS.val,
+    test: Annotated[
+        float, typer.Option(help="Share of train to cut off for the test, by group.")
+    ] = _DEFAULTS.test,
+    split: Annotated[
+        str | None,
+        typer.Option(help="train, val or test: all rows are, whatever folders and names tell."),
+    ] = _DEFAULTS.split,
+    keep_split: Annotated[
+        Path | None,
+        typer.Option(metavar="OLD.csv", help="Every picture stays on the side it has there."),
+    ] = _DEFAULTS.keep_split,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="none|folder|REGEX",
+            help="What no cut may part: pictures, folders, or what finds the person in a path.",
+        ),
+    ] = _DEFAULTS.group_by,
+    images: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the pictures are, if elsewhere.")
+    ] = _DEFAULTS.images,
+    exif: Annotated[
+        str,
+        typer.Option(
+            help="Photos that EXIF turns were labelled upright, as stored, or (auto) as the "
+            "sizes in the label file tell."
+        ),
+    ] = _DEFAULTS.exif,
     seed: Annotated[int, typer.Option(help="Seed of the cut and of the preview.")] = _DEFAULTS.seed,
     face_box: Annotated[
         str, typer.Option(help="file: the dataset's box if it has one; points: always derived.")
@@ -52,6 +85,12 @@ def command(
         format=format,
         scheme=scheme,
         val=val,
+        test=test,
+        split=split,
+        keep_split=keep_split,
+        group_by=group_by,
+        images=images,
+        exif=exif,
         seed=seed,
         strict=strict,
         preview=preview,

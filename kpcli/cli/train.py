@@ -28,6 +28,15 @@ def command(
     learning_rate: Annotated[float, typer.Option(min=0)] = _D.learning_rate,
     weight_decay: Annotated[float, typer.Option(min=0)] = _D.weight_decay,
     loss: Annotated[str, typer.Option(help=f"{', '.join(LOSS_NAMES)}.")] = _D.loss,
+    soft_weight: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Weight of occluded points (COCO's v 1); below 1 they may "
+            "slide along the outline.",
+        ),
+    ] = _D.soft_weight,
     schedule: Annotated[str, typer.Option(help=f"{', '.join(SCHEDULES)}.")] = _D.schedule,
     warmup_epochs: Annotated[float, typer.Option(min=0)] = _D.warmup_epochs,
     ema: Annotated[
@@ -79,7 +88,8 @@ def command(
     """Train a landmark model on a prepared CSV; the run folder then holds a model bundle."""
     options = TrainOptions(
         csv=csv, out=out, arch=arch, epochs=epochs, batch_size=batch_size,
-        learning_rate=learning_rate, weight_decay=weight_decay, loss=loss, schedule=schedule,
+        learning_rate=learning_rate, weight_decay=weight_decay, loss=loss, soft_weight=soft_weight,
+        schedule=schedule,
         warmup_epochs=warmup_epochs, ema=ema, clip_norm=clip_norm, patience=patience, val=val,
         seed=seed, crop_scale=crop_scale, face_box=face_box, weights=weights, init=init,
         precision=precision, augment=AugmentOptions(strength=augment), negatives=negatives,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from kpcli.catalogue import DETECTORS, Detector, load
-from kpcli.options import DETECT_SIZE
+from kpcli.catalogue import DETECTORS, Detector
+from kpcli.options import AUTO, DETECT_SIZE
 
 
-def create_detector(spec: str, size: int = DETECT_SIZE) -> Detector:
+def create_detector(spec: str, size: int = DETECT_SIZE, device: str = AUTO) -> Detector:
     """The detector of a spec such as ``haar`` or ``boxes_file:boxes.csv``.
 
-    ``size`` is the long side in pixels at which it looks for faces (where it looks at all).
+    ``size`` is the long side in pixels at which it looks for faces (where it looks at all);
+    ``device``, one of `kpcli.options.DEVICES`, is where kpcli's own detector runs.
 
     Raises
     ------
@@ -21,8 +22,7 @@ def create_detector(spec: str, size: int = DETECT_SIZE) -> Detector:
         If something the detector needs is not installed.
     """
     name, colon, argument = spec.partition(":")
-    detector: Detector = load("detector", name).create(argument if colon else None, size)
-    return detector
+    return DETECTORS.load(name).create(argument if colon else None, size, device)
 
 
 __all__ = ["DETECTORS", "create_detector"]

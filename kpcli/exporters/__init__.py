@@ -7,7 +7,7 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-from kpcli.catalogue import EXPORTERS, load
+from kpcli.catalogue import EXPORTERS
 from kpcli.errors import ModelError
 from kpcli.files import remove
 from kpcli.model_bundle import CARD, ModelCard, read_card
@@ -51,7 +51,7 @@ def recorded(twin: Path, card: ModelCard) -> bool:
 
 def foreign_twins(folder: Path) -> list[Path]:
     """What lies at a twin's place in a bundle and is not what its card records."""
-    twins = [folder / load("export target", name).FILE for name in EXPORTERS]
+    twins = [folder / EXPORTERS.load(name).FILE for name in EXPORTERS]
     there = [twin for twin in twins if os.path.lexists(twin)]
     if not there or not (folder / CARD).is_file():
         return there
@@ -63,6 +63,6 @@ def drop_twins(folder: Path) -> None:
     """Remove a bundle's twins, because its weights are no longer theirs."""
     foreign = foreign_twins(folder)
     for name in EXPORTERS:
-        twin = folder / load("export target", name).FILE
+        twin = folder / EXPORTERS.load(name).FILE
         if twin not in foreign:
             remove(twin)

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.errors import ModelError
+from kpcli.errors import ModelError, UsageError
+from kpcli.geometry import flip_points
 from kpcli.images import to_gray
 from kpcli.model_bundle import ModelBundle
-from kpcli.runtimes import AUTO, open_runtime
+from kpcli.options import AUTO, FLIP, NO_TTA, TTAS
+from kpcli.runtimes import open_runtime
 from kpcli.types import Pixels
 
 Floats = NDArray[np.float32]
@@ -41,6 +43,8 @@ class Predictor:
         A name of `kpcli.catalogue.RUNTIMES`, or ``auto``: the fastest that can run here.
     threads : int
         CPU threads of one call; 0: as many as the library likes.
+    tta : str
+        One of `kpcli.options.TTAS`: what besides the crop itself is looked at, and averaged.
 
     Attributes
     ----------
@@ -50,18 +54,33 @@ class Predictor:
     Raises
     ------
     UsageError
-        If there is no such runtime.
+        If there is no such runtime, or the model's scheme cannot be mirrored.
     ModelError
         If the bundle is no landmark model or cannot be loaded.
     """
 
-    def __init__(self, bundle: ModelBundle, runtime: str = AUTO, threads: int = 0) -> None:
+    def __init__(
+        self,
+        bundle: ModelBundle,
+        runtime: str = AUTO,
+        threads: int = 0,
+        tta: str = NO_TTA,
+        device: str = AUTO,
+    ) -> None:
         self.card = bundle.card
         if self.card.task != "landmarks":
             raise ModelError(
                 f"{bundle.path}: the model's task is {self.card.task!r}", expected="landmarks"
             )
-        self._runtime = open_runtime(bundle, runtime, threads)
+        if tta not in TTAS:
+            raise UsageError(f"unknown --tta {tta!r}", expected=", ".join(TTAS))
+        self._flip = tta == FLIP
+        if self._flip and not self.card.landmark_scheme.flip_order:
+            raise UsageError(
+                f"--tta {tta}: scheme {self.card.landmark_scheme.name} has no left/right order",
+                next_step="leave --tta out",
+            )
+        self._runtime = open_runtime(bundle, runtime, threads, device)
         self.runtime_line = self._runtime.line
 
     def predict(self, crops: Pixels) -> PredictedFaces:
@@ -71,6 +90,20 @@ class Predictor:
             raise ValueError(f"crops of shape {crops.shape}, expected (B, {size}, {size}, 3)")
         if self.card.colour == "gray":
             crops = to_gray(crops)
+        faces = self._look(crops)
+        if not self._flip:
+            return faces
+        other = self._look(np.ascontiguousarray(crops[:, :, ::-1]))
+        order = list(self.card.landmark_scheme.flip_order)
+        back = flip_points(other.unit * np.array([-1, 1], np.float32), self.card.landmark_scheme)
+        means = (
+            (faces.unit + back) / 2,
+            (faces.scores + other.scores[:, order]) / 2,
+            (faces.confidence + other.confidence) / 2,
+        )
+        return PredictedFaces(*(mean.astype(np.float32) for mean in means))
+
+    def _look(self, crops: Pixels) -> PredictedFaces:
         return interpret(self._runtime.run(crops), self.card.crop_scale, self.card.calibration)
 
 

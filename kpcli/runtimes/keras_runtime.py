@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpcli.errors import ModelError
+from kpcli.options import AUTO
+from kpcli.runtimes.processor import only_by_onnx
 
 FILE = "model.keras"
 PACKAGE = "keras"
@@ -87,8 +89,9 @@ def compiled_call(model: Any) -> Callable[[Any], Any]:
     return lambda x: model(x, training=False)
 
 
-def create(path: Path, threads: int = 0) -> KerasRuntime:
+def create(path: Path, threads: int = 0, device: str = AUTO) -> KerasRuntime:
     """See `kpcli.catalogue.RuntimeModule`."""
+    only_by_onnx(device)
     return KerasRuntime(path, threads)
 
 

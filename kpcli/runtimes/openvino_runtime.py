@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpcli.errors import ModelError
+from kpcli.options import AUTO
+from kpcli.runtimes.processor import only_by_onnx
 
 FILE = "openvino"
 PACKAGE = "openvino"
@@ -61,6 +63,7 @@ class OpenvinoRuntime:
         }
 
 
-def create(path: Path, threads: int = 0) -> OpenvinoRuntime:
+def create(path: Path, threads: int = 0, device: str = AUTO) -> OpenvinoRuntime:
     """See `kpcli.catalogue.RuntimeModule`."""
+    only_by_onnx(device)
     return OpenvinoRuntime(path, threads)

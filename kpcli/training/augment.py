@@ -51,14 +51,14 @@ def geometric(
     crop_scale: float,
     *,
     box_from_points: bool = True,
-) -> tuple[Pixels, Points]:
-    """A random crop (size, size, 3) and its points (N, 2) in unit coordinates.
+) -> tuple[Pixels, Points, bool]:
+    """A random crop (size, size, 3), its points (N, 2) in unit coordinates, whether mirrored.
 
     With ``box_from_points`` the face box is taken anew from the turned points, as a detector's
     box of the turned picture would be; then scale and shift imitate the detector's errors.
     """
     rotation = random_rotation(rng, options.rotation) if options.rotation else 0.0
-    mirror = bool(scheme.flip_order) and rng.random() < options.flip
+    mirror = bool(scheme.flip_order) and bool(rng.random() < options.flip)
     shift = (0.0, 0.0)
     if box_from_points and rotation:
         box, shift = turned_box(points, box, scheme, rotation)
@@ -69,7 +69,7 @@ def geometric(
         shift=(shift[0] + jitter[0], shift[1] + jitter[1]),
     )  # fmt: skip
     unit = transform.to_unit(points).astype(np.float32)
-    return transform.to_crop(pixels), flip_points(unit, scheme) if mirror else unit
+    return transform.to_crop(pixels), flip_points(unit, scheme) if mirror else unit, mirror
 
 
 def photometric(rng: Rng, crop: Pixels, options: AugmentOptions) -> Pixels:

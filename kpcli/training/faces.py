@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kpcli.errors import InputError
 from kpcli.geometry import CropTransform
@@ -39,6 +40,7 @@ class Region:
     pixels: Pixels
     points: Points
     box: FaceBox
+    visible: NDArray[np.bool_]
 
 
 def cut_region(sample: Sample, crop: CropFormat, pixels: Pixels) -> Region:
@@ -56,7 +58,7 @@ def cut_region(sample: Sample, crop: CropFormat, pixels: Pixels) -> Region:
     half = sample.face.side * transform.pixels_per_pixel / 2
     box = FaceBox(float(x - half), float(y - half), float(x + half), float(y + half))
     points = transform.to_crop_pixels(sample.points).astype(np.float32)
-    return Region(transform.to_crop(pixels), points, box)
+    return Region(transform.to_crop(pixels), points, box, sample.visible)
 
 
 class FaceStore:

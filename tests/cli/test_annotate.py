@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.fakes import FakePredictor, InterruptedPredictor, write_bundle
-from helpers.media import write_picture, write_video
+from helpers.media import picture, write_picture, write_video
 
 from kpcli.cli import app
 
@@ -19,7 +19,7 @@ Run = Callable[..., tuple[int, str, str]]
 def source(tmp_path: Path) -> Path:
     write_picture(tmp_path / "in" / "a.png")
     write_picture(tmp_path / "in" / "b" / "a.jpg")
-    write_video(tmp_path / "in" / "v.mp4", 8)
+    write_video(tmp_path / "in" / "v.mp4", 8, frames=[picture(64, 48)] * 8)
     return tmp_path / "in"
 
 
@@ -27,7 +27,7 @@ def source(tmp_path: Path) -> Path:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Calls the command line with a fake model in tmp_path; gives exit code, stdout, stderr."""
     model = write_bundle(tmp_path / "model")
-    monkeypatch.setattr("kpcli.inference.predictor.Predictor", lambda *_: FakePredictor())
+    monkeypatch.setattr("kpcli.inference.predictor.Predictor", lambda *_, **__: FakePredictor())
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: object) -> tuple[int, str, str]:
@@ -101,12 +101,14 @@ def test_dry_run(run: Run, source: Path, tmp_path: Path) -> None:
 def test_ctrl_c_then_resume(
     run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kpcli.inference.predictor.Predictor", lambda *_: InterruptedPredictor(2))
+    monkeypatch.setattr(
+        "kpcli.inference.predictor.Predictor", lambda *_, **__: InterruptedPredictor(2)
+    )
     code, out, _ = run("folder", source, "--out", "out")
     assert code == 130
     assert "interrupted: 2 files left; go on with --resume" in out
     assert len(rows(tmp_path / "out")) == 8
-    monkeypatch.setattr("kpcli.inference.predictor.Predictor", lambda *_: FakePredictor())
+    monkeypatch.setattr("kpcli.inference.predictor.Predictor", lambda *_, **__: FakePredictor())
     code, _, err = run("folder", source, "--out", "out")
     assert code == 3
     assert "--resume" in err

@@ -136,7 +136,7 @@ def test_batches_hold_64_faces_at_most(
     opened: list[StandIn] = []
 
     class Watched(StandIn):
-        def __init__(self, bundle: ModelBundle, runtime: str) -> None:
+        def __init__(self, bundle: ModelBundle, runtime: str, tta: str = "none") -> None:
             super().__init__(bundle, runtime)
             opened.append(self)
 

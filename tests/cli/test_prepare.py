@@ -399,7 +399,7 @@ def test_ctrl_c_leaves_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.Mon
     def interrupted(path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(prepare_pictures, "read_image", interrupted)
+    monkeypatch.setattr(prepare_pictures, "open_image", interrupted)
     root = build_kaggle(tmp_path / "data").root
     out = tmp_path / "o" / "f.csv"
     code, _, err = run(root, "--out", out)

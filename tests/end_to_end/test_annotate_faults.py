@@ -79,7 +79,7 @@ def test_a_file_that_a_library_stumbles_over_costs_itself(tmp_path: Path, worker
     assert report.exit_code == 5
     assert {p.file for p in report.problems} == {"03red.png", "red.mp4"}
     assert all("deep in a library" in p.reason for p in report.problems)
-    assert (tmp_path / "out" / "coco.json").exists()
+    assert (tmp_path / "out" / "annotations").exists()
     assert len(list((tmp_path / "out" / "overlays").iterdir())) == 20
     rows = (tmp_path / "out" / "landmarks.csv").read_bytes()
     again = annotate(replace(wanted, resume=True), OddPredictor())
@@ -137,7 +137,7 @@ def test_a_format_that_fails_costs_no_other(
     monkeypatch.setattr("kpcli.writers.coco.CocoStream.write", full)
     wanted = options(source, tmp_path / "out", formats=("coco", "json", "pts"))
     report = annotate(wanted, FakePredictor())
-    assert report.unwritten == {tmp_path / "out" / "coco.json": "No space left on device"}
+    assert report.unwritten == {tmp_path / "out" / "annotations": "No space left on device"}
     assert report.exit_code == 5
     assert "not written" in report.summary()
     assert {p.name for p in report.written} == {"landmarks.json", "pts"}

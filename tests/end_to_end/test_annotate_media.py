@@ -28,9 +28,13 @@ from kpcli.errors import InputError
 from kpcli.images import read_image
 from kpcli.options import AnnotateOptions, FrameSelection
 from kpcli.sources import read_frames
+from kpcli.types import Measures
 from kpcli.workflows.annotate import overlays
 from kpcli.workflows.annotate.report import Report
 from kpcli.workflows.annotate.run import annotate
+from kpcli.writers.coco import FILE, OUTPUT
+
+COCO = f"{OUTPUT}/{FILE}"
 
 
 def run(source: Path, out: Path, **changes: object) -> Report:
@@ -168,7 +172,7 @@ def test_the_tree_is_mirrored_and_names_never_collide(tmp_path: Path) -> None:
 
 def test_a_video_is_a_row_a_frame_with_its_true_time(tmp_path: Path) -> None:
     pts = [0, 20, 25, 60, 61, 300]
-    write_video(tmp_path / "in" / "v" / "clip.mov", pts=pts)
+    write_video(tmp_path / "in" / "v" / "clip.mov", pts=pts, frames=[picture(64, 48)] * 6)
     report = run(tmp_path / "in", tmp_path / "out")
     table = rows(tmp_path / "out")
     assert list(table["frame"]) == [1, 2, 3, 4, 5, 6]
@@ -382,8 +386,9 @@ def test_no_input(tmp_path: Path, kind: str) -> None:
 
 def test_single_files_that_are_not_there(tmp_path: Path) -> None:
     good = write_picture(tmp_path / "a.png")
-    for bad, message in ((tmp_path / "none.png", "no such file"), (tmp_path, "a folder among")):
-        options = AnnotateOptions((good, bad), tmp_path / "out", folder=False)
+    missing = tmp_path / "none.png"
+    for inputs, message in (((missing,), "no such file"), ((good, tmp_path), "a folder among")):
+        options = AnnotateOptions(inputs, tmp_path / "out", folder=False)
         with pytest.raises(InputError, match=message):
             annotate(options, FakePredictor())
 
@@ -439,7 +444,7 @@ def test_every_format_of_one_run(tmp_path: Path) -> None:
     report = run(tmp_path / "in", tmp_path / "out", formats=names, smooth="one-euro")
     assert len(report.written) == len(names) - 1
     assert all(path.exists() for path in report.written)
-    values = json.loads((tmp_path / "out" / "coco.json").read_text())
+    values = json.loads((tmp_path / "out" / COCO).read_text())
     assert [(i["file_name"], i["width"], i["height"]) for i in values["images"]][:2] == [
         ("a/p.png", 60, 50), ("v.mp4/000001.jpg", 64, 48),
     ]  # fmt: skip
@@ -451,11 +456,59 @@ def test_every_format_of_one_run(tmp_path: Path) -> None:
     assert not list((tmp_path / "out").glob(".*.*"))
 
 
+def test_measures_of_one_run(tmp_path: Path) -> None:
+    write_picture(tmp_path / "in" / "a" / "p.png", picture(60, 50))
+    write_video(tmp_path / "in" / "v.mp4", 4)
+    out = tmp_path / "out"
+    report = run(tmp_path / "in", out, measures=True, formats=("json", "parquet"))
+    names = ["events.csv", "summary.csv", "persons.csv"]
+    assert [p.name for p in report.written] == ["landmarks.json", "landmarks.parquet", *names]
+    table = rows(out)
+    assert list(table.columns[-12:]) == list(Measures._fields)
+    assert table["face_size"].tolist() == pytest.approx(
+        np.sqrt((table["right"] - table["left"]) * (table["bottom"] - table["top"])), abs=1e-3
+    )
+    typed = pd.read_parquet(out / "landmarks.parquet")
+    np.testing.assert_allclose(typed["brightness"], table["brightness"], atol=1e-3)
+    frames = json.loads((out / "landmarks.json").read_text())["frames"]
+    face = frames[0]["faces"][0]["measures"]
+    assert face["sharpness"] == pytest.approx(table["sharpness"][0], abs=1e-3)
+    events, summary, persons = (pd.read_csv(out / name) for name in names)
+    assert list(summary["file"]) == ["a/p.png", "v.mp4"]
+    assert list(summary["frames"]) == [1, 4]
+    assert list(persons["file"]) == ["a/p.png", "v.mp4"]
+    assert list(events["event"][:1]) == ["face_found"]
+    before = {name: (out / name).read_bytes() for name in names}
+    run(tmp_path / "in", out, measures=True, resume=True)
+    assert before == {name: (out / name).read_bytes() for name in names}
+    with pytest.raises(InputError, match="other options"):
+        run(tmp_path / "in", out, resume=True)
+
+
+def test_the_frames_that_other_formats_refer_to(tmp_path: Path) -> None:
+    write_picture(tmp_path / "in" / "a" / "p.png", picture(60, 50))
+    write_video(tmp_path / "in" / "v.mp4", 4)
+    selection = FrameSelection(every=2)
+    run(tmp_path / "in", tmp_path / "out", formats=("coco",), frames_out=True, frames=selection)
+    images = tmp_path / "out" / "images"
+    values = json.loads((tmp_path / "out" / COCO).read_text())["images"]
+    there = {p.relative_to(images).as_posix() for p in images.rglob("*.*") if p.is_file()}
+    assert {i["file_name"] for i in values} == there
+    assert there == {"a/p.png", "v.mp4/000001.jpg", "v.mp4/000003.jpg"}
+    for image in values:
+        pixels = read_image(images / image["file_name"])
+        assert pixels.shape[:2] == (image["height"], image["width"])
+    third = [f.pixels for f in read_frames(tmp_path / "in" / "v.mp4")][2]
+    shown = read_image(images / "v.mp4" / "000003.jpg")
+    # Without boxes and points: the overlay is drawn on the same pixels afterwards.
+    assert np.abs(shown.astype(int) - third).mean() < 4
+
+
 def test_a_format_can_be_added_later(tmp_path: Path) -> None:
     write_picture(tmp_path / "in" / "p.png")
     run(tmp_path / "in", tmp_path / "out")
     run(tmp_path / "in", tmp_path / "out", formats=("coco",), resume=True)
-    assert (tmp_path / "out" / "coco.json").is_file()
+    assert (tmp_path / "out" / COCO).is_file()
 
 
 def test_optional_columns(tmp_path: Path) -> None:
@@ -480,8 +533,8 @@ class SpotPredictor(FakePredictor):
         size = crops.shape[1]
         peak = crops.mean(axis=3).reshape(len(crops), -1).argmax(axis=1)
         at = (2 * np.stack([peak % size, peak // size], axis=1) + 1) / size - 1
-        unit = (shape + at[:, None]).astype(np.float32)
-        return FakeFaces(unit, faces.scores, np.full(len(crops), 0.9, np.float32))
+        chunk = (shape + at[:, None]).astype(np.float32)
+        return FakeFaces(chunk, faces.scores, np.full(len(crops), 0.9, np.float32))
 
 
 def test_the_detector_may_rest_while_landmarks_lead_on(tmp_path: Path) -> None:

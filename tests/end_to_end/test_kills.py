@@ -130,7 +130,7 @@ def test_merge(tmp_path: Path, overwrite: bool) -> None:
             assert merged.counts == {"done": 4}
     assert count > 2
     merge(wanted)
-    same = ("landmarks.csv", "coco.json", "pts", "overlays")
+    same = ("landmarks.csv", "annotations", "pts", "overlays")
     found, whole = contents(tmp_path / "m"), contents(tmp_path / "whole")
     assert {n: d for n, d in found.items() if n.startswith(same)} == {
         n: d for n, d in whole.items() if n.startswith(same)
@@ -166,7 +166,7 @@ def test_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> N
     monkeypatch.setattr("kpcli.runtimes.keras_runtime.KerasRuntime", lambda weights: Twin())
 
     def run(text: str) -> None:
-        monkeypatch.setattr(exporting, "load", lambda kind, name: Exporter(file, text))
+        monkeypatch.setattr(exporting.EXPORTERS, "load", lambda name: Exporter(file, text))
         exporting.export(ExportOptions(str(folder), "fake"), lambda line: None)
 
     for text in ("first", "second, longer", "third"):

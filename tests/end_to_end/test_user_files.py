@@ -13,7 +13,7 @@ from helpers.fakes import FakePredictor, write_bundle
 from helpers.media import picture, write_animation, write_picture, write_video
 from helpers.tiny import tiny_card, write_faces
 
-from kpcli.catalogue import EXPORTERS, WRITERS, load
+from kpcli.catalogue import EXPORTERS, WRITERS
 from kpcli.errors import InputError, KpcliError, UsageError
 from kpcli.model_bundle import write_card
 from kpcli.options import (
@@ -34,8 +34,10 @@ from kpcli.workflows.export.run import export
 from kpcli.workflows.inspect import inspect
 from kpcli.workflows.prepare.run import prepare
 from kpcli.workflows.train import RUN_FILES, train
+from kpcli.writers import coco
 
-OUTPUTS = {name: str(load("writer", name).OUTPUT) for name in WRITERS}
+COCO = f"{coco.OUTPUT}/{coco.FILE}"
+OUTPUTS = {name: str(WRITERS.load(name).OUTPUT) for name in WRITERS}
 MODES = ({}, {"resume": True}, {"overwrite": True})
 
 
@@ -172,7 +174,7 @@ def test_an_output_that_the_user_changed_is_the_users(pictures: Path, tmp_path: 
     out = tmp_path / "out"
     wanted = options(pictures, out, overlays=True, formats=("pts", "coco"))
     annotate(wanted, FakePredictor())
-    for name in ("pts/1.png_0.pts", "coco.json", "overlays/2.png", "run.json"):
+    for name in ("pts/1.png_0.pts", COCO, "overlays/2.png", "run.json"):
         kept = (out / name).read_bytes()
         (out / name).write_bytes(kept[:-2] + b"x\n")  # of the same size
         for mode in ({"resume": True}, {"overwrite": True}):
@@ -220,14 +222,14 @@ def test_stale_outputs_go_with_resume_and_are_told(tmp_path: Path) -> None:
     annotate(wanted, FakePredictor())
     unchanged = annotate(replace(wanted, resume=True, formats=("pts",)), FakePredictor())
     assert unchanged.stale == 0
-    assert (out / "coco.json").exists(), "the same rows: what was made of them is true"
+    assert (out / COCO).exists(), "the same rows: what was made of them is true"
     (tmp_path / "in" / "sub" / "1.png").unlink()
     report = annotate(replace(wanted, resume=True, formats=("pts",)), FakePredictor())
-    assert report.stale == 3, "overlay, .pts, and coco.json of other rows"
+    assert report.stale == 3, "overlay, .pts, and COCO of other rows"
     assert "3 outputs of earlier runs" in report.summary()
     left = {name for name in snapshot(out) if not name.startswith(".kpcli")}
     assert left == {
-        "landmarks.csv", "manifest.csv", "run.json", "overlays", "overlays/sub", "pts", "pts/sub",
+        "landmarks.csv", "manifest.csv", "run.json", "overlays", "overlays/sub", "pts", "pts/sub", "images",
         *(f"{f}/sub/{i}.png{e}" for f, e in (("overlays", ""), ("pts", "_0.pts")) for i in (0, 2)),
     }  # fmt: skip
 
@@ -315,11 +317,8 @@ def test_inspect_bench_and_export(tmp_path: Path) -> None:
         refused(tmp_path, lambda w=wanted: inspect(w), name)
     timings = BenchOptions((image,), bundle, json=users(tmp_path / "b.json"))
     refused(tmp_path, lambda: bench(timings), "b.json")
-    assert {str(load("export target", n).FILE) for n in EXPORTERS} == {
-        "model.onnx", "model.tflite", "openvino", "saved_model",
-    }  # fmt: skip
     for target in EXPORTERS:
-        file = str(load("export target", target).FILE)
+        file = str(EXPORTERS.load(target).FILE)
         users(tmp_path / "bundle" / file if "." in file else tmp_path / "bundle" / file / "my.txt")
         wanted_twin = ExportOptions(bundle, target)
         refused(tmp_path, lambda w=wanted_twin: export(w), file)

@@ -46,7 +46,7 @@ def face_shape(scheme: LandmarkScheme = IBUG68) -> np.ndarray:
 class StandIn:
     """A predictor; see the module's text."""
 
-    def __init__(self, bundle: ModelBundle, runtime: str) -> None:
+    def __init__(self, bundle: ModelBundle, runtime: str, tta: str = "none") -> None:
         self.card = bundle.card
         self.runtime_line = f"runs by {runtime}"
         self.batches: list[int] = []

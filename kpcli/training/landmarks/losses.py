@@ -21,6 +21,8 @@ Outputs = Mapping[str, Tensor]
 Loss = Callable[[Tensor, Outputs], Tensor]
 
 WING_WIDTH, WING_EPSILON = 0.1, 0.02
+SLIDE = 0.08
+"""About half the distance of two points of the jaw, in unit coordinates."""
 
 
 def mse(truth: Tensor, outputs: Outputs) -> Tensor:
@@ -96,6 +98,17 @@ def scale_nll(truth: Tensor, outputs: Outputs) -> Tensor:
     distance = ops.sqrt(ops.sum(ops.square(outputs["points"] - truth), axis=-1) + 1e-12)
     log_scale = outputs["log_scale"]
     return ops.stop_gradient(distance) * ops.exp(-log_scale) + 2 * log_scale
+
+
+def slid(truth: Tensor, points: Tensor, tangent: Tensor) -> Tensor:
+    """The truth (B, N, 2) moved along ``tangent`` (B, N, 2) to where it is closest to ``points``.
+
+    Tangents are unit vectors, or 0 where a point stays. What is left of the error is across the
+    outline; it moves by `SLIDE` at most. A hard form of STAR loss's tolerance along the direction
+    in which labels are ambiguous (Zhou et al., CVPR 2023).
+    """
+    along = ops.sum((ops.stop_gradient(points) - truth) * tangent, axis=-1, keepdims=True)
+    return truth + ops.clip(along, -SLIDE, SLIDE) * tangent
 
 
 def _required(outputs: Outputs, name: str, loss: str) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kpcli.training.landmarks.losses import Loss, gaussian_nll, masked_mean, scale_nll
+from kpcli.training.landmarks.losses import Loss, gaussian_nll, masked_mean, scale_nll, slid
 
 AUXILIARY = ("coarse", "heatmaps")
 """Outputs that only training sees."""
@@ -33,9 +33,12 @@ class LandmarkTrainer(keras.Model):
         training: bool = True,
     ) -> Any:  # fmt: skip
         outputs: Mapping[str, Any] = {k: ops.cast(v, "float32") for k, v in y_pred.items()}
-        loss = masked_mean(self.point_loss(y["points"], outputs), y["mask"])
+        truth = y["points"]
+        if "tangent" in y:
+            truth = slid(truth, outputs["points"], y["tangent"])
+        loss = masked_mean(self.point_loss(truth, outputs), y["mask"])
         if "log_scale" in outputs and self.point_loss is not gaussian_nll:
-            loss = loss + SCALE_WEIGHT * masked_mean(scale_nll(y["points"], outputs), y["mask"])
+            loss = loss + SCALE_WEIGHT * masked_mean(scale_nll(truth, outputs), y["mask"])
         if "face_logit" in outputs:
             logit = outputs["face_logit"]
             entropy = ops.softplus(logit) - logit * y["face"]

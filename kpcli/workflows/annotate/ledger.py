@@ -27,6 +27,7 @@ from kpcli.files import staged_path, sync_file
 from kpcli.outputs import Outputs
 from kpcli.record import STATE, digest
 from kpcli.workflows.annotate.outcome import FileResult, seal, sealed
+from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 
 COMMAND = "annotate"
@@ -222,12 +223,18 @@ class Ledger:
         folders = tuple(f"{output}/" for output in outputs)
         return len(self.outputs.remove(n for n in names if n in outputs or n.startswith(folders)))
 
-    def drop_overlays(self, results: Sequence[FileResult]) -> int:
-        """Remove overlays of files that are gone, or have none now; how many went."""
+    def drop_pictures(self, results: Sequence[FileResult]) -> int:
+        """Remove overlays and frames of files that are gone, or have none now; how many went."""
         drawn = {r.overlay for r in results}
-        names = self.outputs.names()
-        old = [n for n in names if n.startswith(f"{OVERLAYS}/") and n not in drawn]
-        return len(self.outputs.remove(old))
+        frames = {f"{IMAGES}/{r.file}" for r in results}
+
+        def old(name: str) -> bool:
+            if name.startswith(f"{OVERLAYS}/"):
+                return name not in drawn
+            known = name in frames or name.rpartition("/")[0] in frames
+            return name.startswith(f"{IMAGES}/") and not known
+
+        return len(self.outputs.remove([n for n in self.outputs.names() if old(n)]))
 
     @contextmanager
     def result(self, name: str) -> Iterator[Path]:

@@ -17,6 +17,7 @@ from kpcli.workflows.annotate.formats import check_formats, outputs, write_forma
 from kpcli.workflows.annotate.ledger import OVERLAYS, Ledger
 from kpcli.workflows.annotate.outcome import DONE, NO_FACE, PARTIAL, FileResult
 from kpcli.workflows.annotate.report import Report, make_report, read_run, write_manifest, write_run
+from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 
 _OWN = ("shard", "input")
@@ -43,12 +44,13 @@ def merge(options: MergeOptions) -> Report:
     runs = [_finished_run(s.out, len(mine)) for s, mine in zip(shards, results, strict=True)]
     for shard, mine in zip(shards, results, strict=True):
         _check_names(shard.out, mine)
-    overlays = [OVERLAYS] if settings["overlays"] else []
-    ledger = Ledger(options.out, [*overlays, *outputs(options.formats)])
+    pictures = [OVERLAYS] * settings["overlays"] + [IMAGES] * settings["frames_out"]
+    tables = outputs(options.formats, measures=settings["measures"])
+    ledger = Ledger(options.out, [*pictures, *tables])
     ledger.open(settings, resume=False, overwrite=options.overwrite)
     try:
         for shard, mine in zip(shards, results, strict=True):
-            _take_overlays(shard, mine, ledger)
+            _take_pictures(shard, mine, ledger)
             rows = ledger.staging / "rows.csv"
             shutil.copyfile(shard.out / LANDMARKS, rows)
             ledger.commit(rows, mine)
@@ -155,23 +157,24 @@ def _stays(name: str) -> bool:
     return bool(parts) and parts[0] != "/" and ".." not in parts and "\0" not in name
 
 
-def _take_overlays(shard: Ledger, results: Sequence[FileResult], ledger: Ledger) -> None:
-    """Link the shard's overlays where the disk allows it, else copy; a lost one is told."""
-    staged = []
-    for number, result in enumerate(results):
-        if not result.overlay:
-            continue
-        if not shard.outputs.owns(result.overlay):
+def _take_pictures(shard: Ledger, results: Sequence[FileResult], ledger: Ledger) -> None:
+    """Link the shard's pictures where the disk allows it, else copy; a lost overlay is told."""
+    for result in results:
+        if result.overlay and not shard.outputs.owns(result.overlay):
             result.overlay = ""
             result.status = PARTIAL if result.status in (DONE, NO_FACE) else result.status
             reason = "no overlay: the shard's is gone, or changed"
             result.reason = "; ".join(p for p in (result.reason, reason) if p)
-            continue
-        temporary = ledger.staging / f"overlay-{number}"
+    frames = [n for n in shard.outputs.names() if n.startswith(f"{IMAGES}/") and _stays(n)]
+    names = [r.overlay for r in results if r.overlay]
+    names += [name for name in frames if shard.outputs.owns(name)]
+    staged = []
+    for number, name in enumerate(names):
+        temporary = ledger.staging / f"picture-{number}"
         try:
-            os.link(shard.out / result.overlay, temporary)
+            os.link(shard.out / name, temporary)
         except OSError:
-            shutil.copyfile(shard.out / result.overlay, temporary)
-        staged.append((temporary, result.overlay))
+            shutil.copyfile(shard.out / name, temporary)
+        staged.append((temporary, name))
     for name, problem in ledger.outputs.publish(staged).items():
         raise InputError(f"{ledger.out / name}: cannot be written", actual=str(problem))

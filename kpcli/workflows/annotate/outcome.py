@@ -6,19 +6,22 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kpcli.record import digest
 
 DONE, NO_FACE, PARTIAL, FAILED, SKIPPED = "done", "no_face", "partial", "failed", "skipped"
+IGNORED = "ignored"
+"""In manifest.csv only: a file that looks like media, and is none that kpcli reads."""
 
 
 @dataclass(slots=True)
 class FileResult:
     """The outcome of one file.
 
+    ``sizes`` has [frame, width, height] of every frame whose size differs from the one before.
     ``silent`` is the codec of the sound that its overlay lacks; ``output`` is what names of its
     outputs begin with, where that is not ``file``; ``overlay`` is the overlay's name in the output
     folder; ``start`` and ``end`` are the bytes of its rows in its part.
@@ -33,6 +36,7 @@ class FileResult:
     width: int = 0
     height: int = 0
     moving: bool = False
+    sizes: list[list[int]] = field(default_factory=list)
     silent: str = ""
     output: str = ""
     overlay: str = ""
@@ -45,6 +49,16 @@ class FileResult:
     def finished(self) -> bool:
         """Whether --resume may take the outcome as it is; what went wrong is tried again."""
         return self.status in (DONE, NO_FACE, SKIPPED)
+
+    def note_size(self, frame: int, width: int, height: int) -> None:
+        """Frame by frame: its number and its size."""
+        if self.size_at(frame) != (width, height):
+            self.sizes.append([frame, width, height])
+
+    def size_at(self, frame: int) -> tuple[int, int]:
+        """Width and height of the frame of this number."""
+        later = [(w, h) for first, w, h in self.sizes if first <= frame]
+        return later[-1] if later else (self.width, self.height)
 
     def unchanged(self, path: Path) -> bool:
         """Whether the file is still the one that was read."""

@@ -13,7 +13,7 @@ from kpcli.images import write_image
 from kpcli.options import AnnotateOptions
 from kpcli.outputs import Outputs
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import Frame, Prediction
+from kpcli.types import Face, Frame
 from kpcli.workflows.annotate.ledger import COMMAND, OVERLAYS
 from kpcli.writers.overlay import VideoOverlay, draw_faces, overlay_name
 
@@ -36,13 +36,13 @@ class Overlays:
         self._staging = staging
         self._names = names
         self._scheme = scheme
-        self._outputs = Outputs(options.out, COMMAND, f"{socket.gethostname()}-{os.getpid()}")
+        self._outputs = Outputs(options.out, COMMAND, writer())
         self._made: dict[str, tuple[Path, str]] = {}
         self._current: tuple[Path, str] | None = None
         self._open = ExitStack()
         self._video: VideoOverlay | None = None
 
-    def add(self, file: str, frame: Frame, faces: tuple[Prediction, ...]) -> None:
+    def add(self, file: str, frame: Frame, faces: tuple[Face, ...]) -> None:
         """Draw the faces onto the frame's own pixels and write them.
 
         Raises
@@ -103,3 +103,8 @@ class Overlays:
 
 
 _counter = itertools.count()
+
+
+def writer() -> str:
+    """What tells this process's records apart from those of others, also on other machines."""
+    return f"{socket.gethostname()}-{os.getpid()}"

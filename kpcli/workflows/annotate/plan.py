@@ -1,4 +1,4 @@
-"""What a run of `kpcli annotate` will do: which files, in which units, with which settings."""
+"""What a run of `kpcli annotate` will do: which files, in which chunks, with which settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from kpcli.model_bundle import CARD, ModelBundle, ModelCard
 from kpcli.options import AnnotateOptions
 from kpcli.sources.folder import PICTURES, VIDEOS, is_video, list_media
 from kpcli.workflows.annotate.names import output_names
-from kpcli.workflows.annotate.work import Unit
+from kpcli.workflows.annotate.work import Chunk
 
-UNIT_FILES = 16
+CHUNK_FILES = 16
 """Pictures that are read, and committed, together."""
 
 
@@ -28,24 +28,28 @@ class Plan:
     """The files of a run as sorted names relative to ``root``, and what was passed over.
 
     ``names`` has, of files whose outputs would collide, what their outputs' names begin with.
+    ``unread`` says why files that look like media are passed over.
     """
 
     root: Path
     files: tuple[str, ...]
     ignored: Counter[str]
+    unread: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
 
-    def units(self, finished: Collection[str] = ()) -> list[Unit]:
-        """Every unfinished file in one unit: videos alone and first, pictures in groups.
+    def chunks(self, finished: Collection[str] = ()) -> list[Chunk]:
+        """Every unfinished file in one chunk: videos alone and first, pictures in groups.
 
         The groups are cut before finished files are left out: a run that goes on forms the same
         batches as one that was never stopped.
         """
         videos = [(f,) for f in self.files if is_video(Path(f))]
         pictures = [f for f in self.files if not is_video(Path(f))]
-        groups = [tuple(pictures[i : i + UNIT_FILES]) for i in range(0, len(pictures), UNIT_FILES)]
+        groups = [
+            tuple(pictures[i : i + CHUNK_FILES]) for i in range(0, len(pictures), CHUNK_FILES)
+        ]
         left = [tuple(f for f in group if f not in finished) for group in (*videos, *groups)]
-        return [Unit(number, files) for number, files in enumerate(left) if files]
+        return [Chunk(number, files) for number, files in enumerate(left) if files]
 
 
 def make_plan(options: AnnotateOptions) -> Plan:
@@ -62,7 +66,8 @@ def make_plan(options: AnnotateOptions) -> Plan:
     plan = replace(plan, names=output_names(plan.files))  # of all files, whatever the shard
     number, count = options.shard
     files = tuple(f for f in plan.files if count == 1 or shard_of(f, count) == number)
-    return replace(plan, files=files)
+    unread = {f: w for f, w in plan.unread.items() if count == 1 or shard_of(f, count) == number}
+    return replace(plan, files=files, unread=unread)
 
 
 def shard_of(file: str, count: int) -> int:
@@ -74,13 +79,14 @@ def _folder_plan(options: AnnotateOptions, folder: Path) -> Plan:
     listing = list_media(folder, recursive=options.recursive)
     if not listing.files:
         found = ", ".join(f"{n} {ending}" for ending, n in listing.ignored.most_common(8))
+        found += "".join(f"; {file}: {why}" for file, why in [*listing.unread.items()][:3])
         raise InputError(
             f"{folder}: no picture or video to annotate",
             expected=f"pictures ({_endings(PICTURES)}) or videos ({_endings(VIDEOS)})",
             actual=f"other files: {found}" if found else "an empty folder",
             next_step="" if options.recursive else "leave out --no-recursive to look deeper",
         )
-    return Plan(folder, listing.files, listing.ignored)
+    return Plan(folder, listing.files, listing.ignored, listing.unread)
 
 
 def _files_plan(inputs: tuple[Path, ...]) -> Plan:
@@ -91,8 +97,8 @@ def _files_plan(inputs: tuple[Path, ...]) -> Plan:
             raise InputError(
                 f"{path}: a folder among the files", next_step="kpcli annotate folder DIR"
             )
-        if not path.is_file():
-            raise InputError(f"{path}: there is no such file")
+    if not any(path.is_file() for path in inputs):  # else the missing ones are failures of theirs
+        raise InputError(f"{inputs[0]}: there is no such file")
     paths = [path.absolute() for path in inputs]
     root = Path(os.path.commonpath([path.parent for path in paths]))
     return Plan(root, tuple(sorted({p.relative_to(root).as_posix() for p in paths})), Counter())
@@ -105,29 +111,19 @@ def _endings(endings: Collection[str]) -> str:
 def settings(
     options: AnnotateOptions, plan: Plan, card: ModelCard, bundle: ModelBundle | None
 ) -> Mapping[str, Any]:
-    """All that determines the rows of a file: --resume goes on only where it is the same."""
+    """All that determines the rows of a file: --resume goes on only where it is the same.
+
+    Every option takes part whose field does not say that it is `FREE`.
+    """
+    values = asdict(options)
     return {
         "kpcli": __version__,
         "input": str(plan.root.resolve()),
         "files": None if options.folder else list(plan.files),
-        "recursive": options.recursive,
-        "model": options.model,
         "model_files": _digest(bundle.path) if bundle else "",
-        "runtime": options.runtime,
-        "detector": options.detector,
-        "detect_size": options.detect_size,
-        "detect_every": options.detect_every,
         "detector_files": _digest(*_detector_files(options.detector)),
-        "max_faces": options.max_faces,
-        "min_confidence": options.min_confidence,
-        "frames": asdict(options.frames),
-        "pose": options.pose,
-        "smooth": options.smooth,
-        "overlays": options.overlays,
-        "overlay_fps": options.overlay_fps,
-        "batch_size": options.batch_size,
-        "shard": list(options.shard),
         "scheme": card.scheme,
+        **{f.name: values[f.name] for f in fields(options) if not f.metadata.get("free")},
     }
 
 

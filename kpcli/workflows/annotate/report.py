@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from kpcli import __version__
 from kpcli.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, shown
+from kpcli.files import CsvRows
 from kpcli.options import AnnotateOptions, MergeOptions
 from kpcli.workflows.annotate.ledger import MANIFEST, OVERLAYS, RUN, Ledger
-from kpcli.workflows.annotate.outcome import DONE, FAILED, NO_FACE, PARTIAL, SKIPPED, FileResult
+from kpcli.workflows.annotate.outcome import (
+    DONE,
+    FAILED,
+    IGNORED,
+    NO_FACE,
+    PARTIAL,
+    SKIPPED,
+    FileResult,
+)
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 
 _NAMED = 5
@@ -44,6 +53,8 @@ class Report:
     """Formats that could not be written, and why."""
     stale: int = 0
     """Files of earlier runs that went, because they were of sources or results that are gone."""
+    unread: int = 0
+    """Ignored files that look like media."""
 
     @property
     def exit_code(self) -> int:
@@ -68,7 +79,8 @@ class Report:
         if self.ignored:
             kinds = ", ".join(f"{n} {e}" for e, n in self.ignored.most_common(5))
             ignored = sum(self.ignored.values())
-            lines.append(f"  {ignored} ignored, neither picture nor video: {kinds}")
+            media = f" ({self.unread} look like media, see {MANIFEST})" if self.unread else ""
+            lines.append(f"  {ignored} ignored, neither picture nor video: {kinds}{media}")
         lines += [f"  {r.status}: {r.file}: {r.reason}" for r in self.problems[:_NAMED]]
         if len(self.problems) > _NAMED:
             lines.append(f"  ... and {len(self.problems) - _NAMED} more, see {MANIFEST}")
@@ -107,6 +119,7 @@ def make_report(
     stale: int = 0,
     interrupted: bool = False,
     runtime: str = "",
+    unread: int = 0,
 ) -> Report:
     """Count the outcomes of the files."""
     return Report(
@@ -124,19 +137,26 @@ def make_report(
         written=written,
         unwritten=unwritten,
         stale=stale,
+        unread=unread,
     )
 
 
-def write_manifest(ledger: Ledger, results: Iterable[FileResult]) -> None:
-    """manifest.csv: what became of each file, and what its outputs' names begin with."""
+def write_manifest(
+    ledger: Ledger, results: Sequence[FileResult], unread: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """manifest.csv: what became of each file, what its outputs' names begin with, what is ignored.
+
+    ``unread`` says why files that look like media are not read.
+    """
+    ignored = [FileResult(file, IGNORED, reason=reason) for file, reason in unread.items()]
     with (
         ledger.result(MANIFEST) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
+        writer = CsvRows(file)
         writer.writerow(["file", "status", "faces", "reason", "seconds", "output"])
-        for r in results:
-            name = r.output or r.file
+        for r in sorted([*results, *ignored], key=lambda r: r.file):
+            name = "" if r.status == IGNORED else r.output or r.file
             writer.writerow([r.file, r.status, r.faces, r.reason, f"{r.seconds:.3f}", name])
 
 

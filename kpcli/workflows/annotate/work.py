@@ -1,4 +1,4 @@
-"""The unit of work: some pictures, or one video; its rows into a file, its overlays in place."""
+"""The chunk of work: some pictures, or one video; its rows into a file, its overlays in place."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from kpcli.detectors import create_detector
 from kpcli.errors import InputError, KpcliError, told
-from kpcli.inference.finder import FaceAnnotator
-from kpcli.inference.upright import FacePredictor
-from kpcli.model_bundle import ModelBundle
+from kpcli.inference.finder import FaceFinder
 from kpcli.options import AnnotateOptions
+from kpcli.outputs import Outputs
 from kpcli.sources import read_frames
-from kpcli.types import Frame, FrameFaces, Prediction
+from kpcli.sources.room import shared_room
+from kpcli.types import Face, Frame, FrameFaces
+from kpcli.workflows.annotate.ledger import COMMAND
 from kpcli.workflows.annotate.outcome import DONE, FAILED, NO_FACE, PARTIAL, SKIPPED, FileResult
-from kpcli.workflows.annotate.overlays import Overlays
-from kpcli.writers.landmark_csv import RowWriter
+from kpcli.workflows.annotate.overlays import Overlays, writer
+from kpcli.writers.frame_pictures import FramePictures
+from kpcli.writers.landmark_csv import RowWriter, optional
 
 Beat = Callable[[str], None]
 """Told the file at every sign of life: a file begun, a frame read."""
@@ -30,7 +32,7 @@ Beat = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Job:
-    """What all units of a run share."""
+    """What all chunks of a run share."""
 
     options: AnnotateOptions
     root: Path
@@ -40,7 +42,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Unit:
+class Chunk:
     """Files that are read together; ``given_up`` are those not to try, with the reason."""
 
     number: int
@@ -49,8 +51,8 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class UnitResult:
-    """A unit's rows (without a header), the outcome of each file, and what ran the model."""
+class ChunkResult:
+    """A chunk's rows (without a header), the outcome of each file, and what ran the model."""
 
     number: int
     rows: Path
@@ -65,6 +67,7 @@ class _Note:
     result: FileResult
     problem: str = ""
     no_overlay: str = ""
+    no_picture: str = ""
     reading: float = 0.0
     tracks: set[int] = field(default_factory=set)
 
@@ -72,7 +75,7 @@ class _Note:
         """The outcome, once all frames are through."""
         r = self.result
         r.faces = len(self.tracks)
-        r.reason = "; ".join(p for p in (self.problem, self.no_overlay) if p)
+        r.reason = "; ".join(p for p in (self.problem, self.no_picture, self.no_overlay) if p)
         r.seconds = round(self.reading + other_seconds, 3)
         if r.reason:
             r.status = PARTIAL if r.frames else FAILED
@@ -83,8 +86,8 @@ class _Note:
         return r
 
 
-def run_unit(unit: Unit, job: Job, annotator: FaceAnnotator, beat: Beat) -> UnitResult:
-    """Annotate the files of a unit; what is wrong with one of them ends up in its outcome.
+def run_chunk(chunk: Chunk, job: Job, finder: FaceFinder, beat: Beat) -> ChunkResult:
+    """Annotate the files of a chunk; what is wrong with one of them ends up in its outcome.
 
     Whatever a file makes a library raise is that file's: it is found, given up, and the others
     are annotated without it, as they will be at every later run.
@@ -95,62 +98,62 @@ def run_unit(unit: Unit, job: Job, annotator: FaceAnnotator, beat: Beat) -> Unit
         What is about no single file: a detector's own CSV, a full disk.
     """
     try:
-        return _run_unit(unit, job, annotator, beat)
+        return _run_chunk(chunk, job, finder, beat)
     except KpcliError:
         raise
     except Exception as e:
-        logging.getLogger(__name__).debug("%s", unit.files, exc_info=True)
-        blamed = _blamed(unit, job, annotator, beat, e)
+        logging.getLogger(__name__).debug("%s", chunk.files, exc_info=True)
+        blamed = _blamed(chunk, job, finder, beat, e)
     try:
-        return _run_unit(blamed, job, annotator, beat)
+        return _run_chunk(blamed, job, finder, beat)
     except KpcliError:
         raise
     except Exception as e:
         for file in blamed.files:
             blamed = give_up(blamed, file, blamed.given_up.get(file, _unforeseen(e)))
-        return _run_unit(blamed, job, annotator, beat)
+        return _run_chunk(blamed, job, finder, beat)
 
 
-def _blamed(unit: Unit, job: Job, annotator: FaceAnnotator, beat: Beat, error: Exception) -> Unit:
-    """The unit, with those files given up that raise when they are alone."""
-    tried = [file for file in unit.files if file not in unit.given_up]
+def _blamed(chunk: Chunk, job: Job, finder: FaceFinder, beat: Beat, error: Exception) -> Chunk:
+    """The chunk, with those files given up that raise when they are alone."""
+    tried = [file for file in chunk.files if file not in chunk.given_up]
     if len(tried) == 1:
-        return give_up(unit, tried[0], _unforeseen(error))
-    undrawn = replace(job, options=replace(job.options, overlays=False))
+        return give_up(chunk, tried[0], _unforeseen(error))
+    undrawn = replace(job, options=replace(job.options, overlays=False, frames_out=False))
     for file in tried:
         try:
-            _run_unit(Unit(unit.number, (file,)), undrawn, annotator, beat)
+            _run_chunk(Chunk(chunk.number, (file,)), undrawn, finder, beat)
         except KpcliError:
             raise
         except Exception as e:
-            unit = give_up(unit, file, _unforeseen(e))
-    return unit
+            chunk = give_up(chunk, file, _unforeseen(e))
+    return chunk
 
 
 def _unforeseen(error: Exception) -> str:
     return f"cannot be annotated: {error!r}"
 
 
-def _run_unit(unit: Unit, job: Job, annotator: FaceAnnotator, beat: Beat) -> UnitResult:
+def _run_chunk(chunk: Chunk, job: Job, finder: FaceFinder, beat: Beat) -> ChunkResult:
     begun = time.perf_counter()
     notes = {
-        job.root / f: _Note(FileResult(f, FAILED, output=job.names.get(f, ""))) for f in unit.files
+        job.root / f: _Note(FileResult(f, FAILED, output=job.names.get(f, ""))) for f in chunk.files
     }
-    for name, reason in unit.given_up.items():
+    for name, reason in chunk.given_up.items():
         notes[job.root / name].problem = reason
-    rows = job.staging / f"rows-{os.getpid()}-{unit.number}.csv"
-    with _rows_file(rows, job) as file, _Recorder(job, annotator, notes, file) as recorder:
-        for frame, faces in annotator.annotate(_frames(notes, job, beat)):
+    rows = job.staging / f"rows-{os.getpid()}-{chunk.number}.csv"
+    with _rows_file(rows, job) as file, _Recorder(job, finder, notes, file) as recorder:
+        for frame, faces in finder.find(_frames(notes, job, beat)):
             recorder.record(frame, faces)
     other = time.perf_counter() - begun - sum(note.reading for note in notes.values())
     frames = max(1, sum(note.result.frames for note in notes.values()))
     results = tuple(n.settle(other * n.result.frames / frames) for n in notes.values())
-    return UnitResult(unit.number, rows, results, annotator.runtime_line)
+    return ChunkResult(chunk.number, rows, results, finder.runtime_line)
 
 
 @contextmanager
 def _rows_file(path: Path, job: Job) -> Iterator[BinaryIO]:
-    """The file for a unit's rows; a disk that it does not fit on ends the run."""
+    """The file for a chunk's rows; a disk that it does not fit on ends the run."""
     with _disk(job):
         file = path.open("wb")
     try:
@@ -183,11 +186,14 @@ def _frames(notes: Mapping[Path, _Note], job: Job, beat: Beat) -> Iterator[Frame
         try:
             status = path.stat()
             note.result.size, note.result.mtime_ns = status.st_size, status.st_mtime_ns
-            for frame in read_frames(path, job.options.frames, limit):
+            alive = partial(beat, note.result.file)
+            room = shared_room(job.staging, alive)
+            for frame in read_frames(path, job.options.frames, limit, alive, room):
                 note.reading += time.perf_counter() - clock
                 yield frame
                 clock = time.perf_counter()
-                beat(note.result.file)
+                alive()
+                del frame  # the next, which may be large too, is read before this name is free
             if not note.result.unchanged(path):
                 note.problem = "the file changed while it was read"
         except InputError as e:
@@ -204,19 +210,22 @@ class _Recorder:
     """Writes rows and overlays of frames that come file by file."""
 
     def __init__(
-        self, job: Job, annotator: FaceAnnotator, notes: Mapping[Path, _Note], file: BinaryIO
+        self, job: Job, finder: FaceFinder, notes: Mapping[Path, _Note], file: BinaryIO
     ) -> None:
-        scheme = annotator.scheme
+        scheme = finder.scheme
         self._job = job
         self._notes = notes
         self._file = file
-        self._rows = RowWriter(file, scheme.n_points, annotator.extras)
+        self._rows = RowWriter(file, scheme.n_points, optional(job.options, scheme))
         self._current: _Note | None = None
         self._overlays: Overlays | None = None
         if job.options.overlays:
             self._overlays = Overlays(job.options, job.staging, job.names, scheme)
+        self._pictures: FramePictures | None = None
+        if job.options.frames_out:
+            self._pictures = FramePictures(Outputs(job.options.out, COMMAND, writer()), job.staging)
 
-    def record(self, frame: Frame, faces: tuple[Prediction, ...]) -> None:
+    def record(self, frame: Frame, faces: tuple[Face, ...]) -> None:
         """Add one frame's rows, and draw it."""
         note = self._notes[frame.source]
         result = note.result
@@ -226,20 +235,24 @@ class _Recorder:
             self._current = note
             result.start, result.moving = self._file.tell(), frame.moving
             result.width, result.height = width, height
-        found = FrameFaces(
-            result.file, frame.index, frame.seconds, width, height, faces, frame.moving
-        )
+        result.note_size(frame.index, width, height)
         with _disk(self._job):
-            self._rows.write(found)
+            self._rows.write(FrameFaces.of(frame, faces, result.file))
         result.end = self._file.tell()
         result.frames += 1
         note.tracks.update(face.track for face in faces)
-        if self._overlays is not None and not note.no_overlay:
+        if self._pictures is not None and not note.no_picture:
+            with self._noting_pictures(note, self._pictures):
+                self._pictures.add(result.file, frame)
+        if self._overlays is not None and not note.no_overlay:  # which draws on the pixels
             with self._noting(note, self._overlays):
                 self._overlays.add(result.file, frame, faces)
 
     def _end_file(self) -> None:
         note = self._current
+        if self._pictures is not None and note is not None and not note.no_picture:
+            with self._noting_pictures(note, self._pictures):
+                self._pictures.publish()
         if self._overlays is not None and note is not None and not note.no_overlay:
             with self._noting(note, self._overlays):
                 note.result.silent = self._overlays.end(note.result.file)
@@ -254,9 +267,17 @@ class _Recorder:
             overlays.abandon(e)
             note.no_overlay = f"no overlay: {told(e)}"
 
+    @contextmanager
+    def _noting_pictures(self, note: _Note, pictures: FramePictures) -> Iterator[None]:
+        try:
+            yield
+        except Exception as e:
+            logging.getLogger(__name__).debug("%s", note.result.file, exc_info=True)
+            pictures.abandon()
+            note.no_picture = f"no picture of a frame: {told(e)}"
+
     def _end(self, overlays: Overlays) -> None:
         """All files are through: their overlays go into place."""
-        self._end_file()
         there, missing = overlays.publish()
         for note in self._notes.values():
             note.result.overlay = there.get(note.result.file, "")
@@ -272,6 +293,10 @@ class _Recorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error is None:
+            self._end_file()
+        elif self._pictures is not None:
+            self._pictures.abandon()
         if self._overlays is None:
             return
         try:
@@ -283,19 +308,9 @@ class _Recorder:
             self._overlays.discard()
 
 
-def make_annotator(options: AnnotateOptions, predictor: FacePredictor | None) -> FaceAnnotator:
-    """Detector and predictor, ready to work."""
-    detector = create_detector(options.detector, options.detect_size)
-    if predictor is None:
-        from kpcli.inference.predictor import Predictor
-
-        predictor = Predictor(ModelBundle.open(options.model), options.runtime)
-    return FaceAnnotator(detector, predictor, options)
-
-
-def give_up(unit: Unit, file: str, reason: str) -> Unit:
-    """The same unit, which will not try this file."""
-    return replace(unit, given_up={**unit.given_up, file: reason})
+def give_up(chunk: Chunk, file: str, reason: str) -> Chunk:
+    """The same chunk, which will not try this file."""
+    return replace(chunk, given_up={**chunk.given_up, file: reason})
 
 
 def overtime(timeout: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 import math
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kpcli.dataset_csv import with_landmark_box
-from kpcli.files import atomic_path
+from kpcli.files import CsvRows, atomic_path
 from kpcli.metrics import INTERVAL, Floats, Score, score
 from kpcli.types import Sample
 from kpcli.workflows.evaluate.plots import write_ced, write_worst
@@ -111,6 +110,7 @@ def metrics(evaluation: Evaluation, whole: Score, groups: Mapping[str, Scores]) 
         "detect_size": None if options.boxes == LABELS else options.detect_size,
         "model": options.model,
         "runtime": options.runtime,
+        "tta": options.tta,
         "csv": str(options.csv),
         "scheme": evaluation.scheme.name,
         "unreadable": len(evaluation.unreadable),
@@ -168,7 +168,7 @@ def _write_faces(path: Path, evaluation: Evaluation) -> None:
         "left", "top", "right", "bottom", *(f"nme_{name}" for name in regions),
     ]  # fmt: skip
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = CsvRows(file)
         writer.writerow(header)
         for i, face in enumerate(evaluation.faces):
             sample, truth = face.sample, with_landmark_box(face.sample).face

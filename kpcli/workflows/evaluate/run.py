@@ -19,7 +19,7 @@ from kpcli.metrics import Protocol, nme, normalisers, protocol_for
 from kpcli.model_bundle import LANDMARKS, ModelBundle, ModelCard
 from kpcli.options import EvalOptions
 from kpcli.outputs import Outputs
-from kpcli.schemes import LandmarkScheme, can_convert, get_scheme
+from kpcli.schemes import LandmarkScheme, can_convert, get_scheme, key_of
 from kpcli.types import Sample
 from kpcli.workflows.evaluate.faces import ScoredFace, Unreadable, predict_faces
 from kpcli.workflows.evaluate.report import FILES, write_report
@@ -58,7 +58,7 @@ def evaluate(
     if predictor is None:
         bundle = ModelBundle.open(options.model)
         check_schemes(bundle.card, scheme, options)  # before the slow loading of Keras
-        predictor = Predictor(bundle, options.runtime)
+        predictor = Predictor(bundle, options.runtime, tta=options.tta)
         say(predictor.runtime_line)
     else:
         check_schemes(predictor.card, scheme, options)
@@ -105,7 +105,7 @@ def check_schemes(card: ModelCard, labels: LandmarkScheme, options: EvalOptions)
             f"--model {options.model}: its task is {card.task!r}", expected=f"{LANDMARKS!r}"
         )
     model = card.landmark_scheme.name
-    if not can_convert(model, labels.name):
+    if not can_convert(key_of(card.landmark_scheme), key_of(labels)):
         raise UsageError(
             f"--model {options.model} gives {model} points, {options.csv} holds {labels.name}",
             expected=f"a model of scheme {labels.name}, or of one that converts to it",

@@ -22,7 +22,7 @@ from kpcli.letterbox import Letterbox
 from kpcli.metrics import nme, normalisers
 from kpcli.model_bundle import DETECTION, ModelCard
 from kpcli.progress import progress
-from kpcli.schemes import can_convert, convert_points, get_scheme
+from kpcli.schemes import can_convert, convert_points, get_scheme, key_of
 from kpcli.types import Pixels, Sample
 
 BATCH = 32
@@ -115,11 +115,13 @@ def compare_on_faces(
     InputError
         If no face can be used.
     """
-    scheme, own = get_scheme(samples[0].scheme), card.landmark_scheme.name
-    if not can_convert(own, scheme.name):
+    labels, own = samples[0].scheme, key_of(card.landmark_scheme)
+    scheme = get_scheme(labels)
+    if not can_convert(own, labels):
+        name = card.landmark_scheme.name
         raise UsageError(
-            f"the model gives {own} points, {origin} holds {scheme.name}",
-            expected=f"a CSV of scheme {own}",
+            f"the model gives {name} points, {origin} holds {scheme.name}",
+            expected=f"a CSV of scheme {name}, the points of the same names",
         )
     deviation = _Deviation(card)
     used: list[Sample] = []
@@ -132,7 +134,7 @@ def compare_on_faces(
         used += [sample for sample, _, _ in batch]
         for side, values in zip(found, outputs, strict=True):
             side += [
-                convert_points(transform.to_frame(unit), own, scheme.name)
+                convert_points(transform.to_frame(unit), own, labels)
                 for (_, transform, _), unit in zip(batch, values["points"], strict=True)
             ]
     if not used:

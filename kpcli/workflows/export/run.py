@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kpcli import __version__
-from kpcli.catalogue import ExporterModule, Runtime, load
+from kpcli.catalogue import EXPORTERS, ExporterModule, Runtime
 from kpcli.dataset_csv import read_dataset
 from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.exporters import content, recorded
@@ -51,7 +51,7 @@ def export(options: ExportOptions, say: Callable[[str], None] = print) -> Path:
         float32 (then nothing is kept, unless ``force`` is set).
     """
     bundle = ModelBundle.open(options.bundle)
-    exporter: ExporterModule = load("export target", options.to)
+    exporter = EXPORTERS.load(options.to)
     twin = bundle.path / exporter.FILE
     if options.out is None and not recorded(twin, bundle.card):
         raise InputError(

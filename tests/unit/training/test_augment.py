@@ -47,7 +47,7 @@ def test_point_moves_with_its_pixel(change: dict[str, float], box_from_points: b
     for seed in range(12):
         rng = np.random.default_rng(seed)
         box = BOX if not box_from_points else FaceBox(80, 80, 123, 123)
-        crop, unit = augment.geometric(
+        crop, unit, _ = augment.geometric(
             rng, drawn(), POINTS, box, PAIR, options, SIZE, 3.0 if box_from_points else SCALE,
             box_from_points=box_from_points,
         )  # fmt: skip
@@ -66,7 +66,7 @@ def test_point_moves_with_its_pixel(change: dict[str, float], box_from_points: b
 def test_mirroring_needs_a_flip_order() -> None:
     options = replace(OFF, flip=1.0)
     generic = get_scheme("points2")
-    crop, unit = augment.geometric(
+    crop, unit, _ = augment.geometric(
         np.random.default_rng(0), drawn(), POINTS, BOX, generic, options, SIZE, SCALE
     )
     pixels = ((unit + 1) * SIZE - 1) / 2

@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,9 +8,9 @@ from kpcli.errors import InputError
 from kpcli.geometry import CropTransform, tight_box
 from kpcli.images import read_image, write_image
 from kpcli.options import AugmentOptions
-from kpcli.schemes import CELEBA5
+from kpcli.schemes import CELEBA5, IBUG68
 from kpcli.training.faces import CropFormat, FaceStore, plain_crop
-from kpcli.training.landmarks.batches import TrainingBatches, targets, validation_arrays
+from kpcli.training.landmarks.batches import TrainingBatches, tangents, targets, validation_arrays
 from kpcli.types import Sample
 
 CROP = CropFormat(64, 2.0, "rgb")
@@ -156,3 +157,37 @@ def test_released_faces_are_decoded_again(samples) -> None:
     store.release()
     assert not store._kept
     np.testing.assert_array_equal(store[1].pixels, before)
+
+
+def test_occluded_points_count_less_and_slide_along_their_outline(samples) -> None:
+    """Point 4 of a face that is mirrored is point 3's other side: weights follow the points."""
+    seen = np.array([True, True, True, False, True])
+    samples = [replace(s, visible=seen) for s in samples]
+    for flip, soft in ((0.0, 3), (1.0, 4)):
+        options = AugmentOptions(flip=flip, rotation=0)
+        made = TrainingBatches(
+            FaceStore(samples, CROP, 10), CELEBA5, options, 3, 0,
+            box_from_points=True, soft_weight=0.25,
+        )  # fmt: skip
+        _, wanted = made[0]
+        expected = [0.25 if i == soft else 1.0 for i in range(5)]
+        assert wanted["mask"].tolist() == [expected] * 3
+        assert not wanted["tangent"][:, [i for i in range(5) if i != soft]].any()
+
+
+def test_without_a_soft_weight_every_labelled_point_counts_alike(samples) -> None:
+    samples = [replace(s, visible=np.zeros(5, bool)) for s in samples]
+    _, wanted = batches(FaceStore(samples, CROP, 10))[0]
+    assert (wanted["mask"] == 1).all()
+    assert "tangent" not in wanted
+
+
+def test_tangents_point_along_the_outline() -> None:
+    points = np.full((1, 68, 2), np.nan, np.float32)
+    points[0, :17] = [[i, 0.5 * i] for i in range(17)]
+    points[0, 36:42] = [[0, 0], [1, -1], [2, -1], [3, 0], [2, 1], [1, 1]]
+    along = tangents(points, IBUG68)
+    # Which of the two ways it points does not matter.
+    np.testing.assert_allclose(abs(along[0, :17]), [[0.8944272, 0.4472136]] * 17, rtol=1e-5)
+    np.testing.assert_allclose(abs(along[0, 36]), [0, 1])  # from the last point to the next: closed
+    assert not along[0, 17:27].any()  # unlabelled

@@ -79,3 +79,16 @@ def test_masked_points_do_not_count() -> None:
     mask = np.array([[1.0, 0.0], [1.0, 1.0]], np.float32)
     assert float(losses.masked_mean(values, mask)) == pytest.approx(3.0)
     assert float(losses.masked_mean(values, mask * 0)) == 0.0
+
+
+def test_a_sliding_truth_leaves_the_error_across_the_outline() -> None:
+    tangent = np.array([[[1.0, 0.0], [0.0, 0.0]]], np.float32)
+    slid = np.asarray(losses.slid(TRUTH, OFF, tangent))
+    np.testing.assert_allclose(slid[0], [[0.03, 0.0], [0.0, 0.0]], atol=1e-7)
+
+
+def test_a_truth_slides_only_so_far() -> None:
+    far = np.array([[[0.5, 0.1], [0.0, 0.0]]], np.float32)
+    tangent = np.array([[[0.6, 0.8], [0.0, 0.0]]], np.float32)
+    slid = np.asarray(losses.slid(TRUTH, far, tangent))[0, 0]
+    assert np.linalg.norm(slid) == pytest.approx(losses.SLIDE)

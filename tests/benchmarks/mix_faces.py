@@ -1,0 +1,64 @@
+"""One CSV to train on, of several: how often each face is shown, and which points are hidden.
+
+Usage: python tests/benchmarks/mix_faces.py OUT.csv FACES.csv[@DATASET][:TIMES[:COUNT]] ...
+
+Of each table the train rows (of one dataset, if named; COUNT of them by lot, if given) are
+written TIMES over; the val rows are the first table's, once. FaceSynthetics marks the jaw where
+the bone is, not where its outline is seen: on the side that turns away by more than `SEEN`
+degrees these points are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from groups import yaw_of
+
+from kpcli.dataset_csv import read_dataset, write_dataset
+from kpcli.types import Sample
+
+SEEN = 15.0
+
+
+def hidden_jaw(sample: Sample) -> Sample:
+    yaw = yaw_of(sample.points)
+    if sample.dataset != "facesynthetics" or abs(yaw) <= SEEN:
+        return sample
+    points = sample.points.copy()
+    points[slice(9, 17) if yaw > 0 else slice(0, 8)] = np.nan
+    return replace(sample, points=points, visible=sample.visible & ~np.isnan(points).any(axis=1))
+
+
+def chosen(text: str) -> tuple[list[Sample], list[Sample]]:
+    """The train rows that TABLE[@DATASET][:TIMES[:COUNT]] means, and the table's val rows."""
+    name, *numbers = text.split(":")
+    times, count = [*map(int, numbers), *(1, 0)[len(numbers) :]]
+    path, _, dataset = name.partition("@")
+    samples = read_dataset(Path(path))
+    train = [s for s in samples if s.split == "train" and dataset in ("", s.dataset)]
+    if count:
+        order = np.random.default_rng(0).permutation(len(train))[:count]
+        train = [train[i] for i in order]
+    train = [hidden_jaw(s) for s in train]
+    print(f"{text}: {len(train)} faces, {times} times")
+    return train * times, [s for s in samples if s.split == "val"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("tables", nargs="+", metavar="FACES.csv[@DATASET][:TIMES[:COUNT]]")
+    options = parser.parse_args()
+    parts = [chosen(text) for text in options.tables]
+    rows = [*parts[0][1], *(s for train, _ in parts for s in train)]
+    folders = {str(s.image.parent.resolve()) for s in rows}
+    write_dataset(rows, options.out, Path(os.path.commonpath(sorted(folders))))
+    print(f"{options.out}: {len(rows)} rows")
+
+
+if __name__ == "__main__":
+    main()
