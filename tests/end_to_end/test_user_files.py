@@ -229,7 +229,8 @@ def test_stale_outputs_go_with_resume_and_are_told(tmp_path: Path) -> None:
     assert "3 outputs of earlier runs" in report.summary()
     left = {name for name in snapshot(out) if not name.startswith(".kpcli")}
     assert left == {
-        "landmarks.csv", "manifest.csv", "run.json", "overlays", "overlays/sub", "pts", "pts/sub", "images",
+        "landmarks.csv", "manifest.csv", "run.json", "overlays", "overlays/sub", "pts", "pts/sub",
+        "images",
         *(f"{f}/sub/{i}.png{e}" for f, e in (("overlays", ""), ("pts", "_0.pts")) for i in (0, 2)),
     }  # fmt: skip
 
