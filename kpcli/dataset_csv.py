@@ -252,6 +252,16 @@ def with_landmark_box(sample: Sample) -> Sample:
     return replace(sample, face=box, box_source="points")
 
 
-def label_box(sample: Sample, face_box: str) -> FaceBox | None:
-    """The label's box of the kind that a model was trained on: ``landmarks`` or ``csv``."""
+def label_box(sample: Sample, face_box: str, size: tuple[int, int]) -> FaceBox | None:
+    """The label's box of the kind that a model was trained on, see TrainOptions.face_box.
+
+    ``size`` is the width and height in pixels of the sample's upright picture.
+    """
+    if face_box == "image":
+        return image_box(size)
     return with_landmark_box(sample).face if face_box == "landmarks" else sample.face
+
+
+def image_box(size: tuple[int, int]) -> FaceBox:
+    """The box of a whole picture of this width and height, from edge to edge."""
+    return FaceBox(-0.5, -0.5, size[0] - 0.5, size[1] - 0.5)

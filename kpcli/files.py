@@ -6,6 +6,7 @@ import contextlib
 import csv
 import itertools
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -104,6 +105,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
         put_in_place.get()(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def leftovers(path: Path) -> list[Path]:
+    """Temporary files that `atomic_path` of this path left where it was killed."""
+    name = re.compile(rf"\.{re.escape(path.stem)}\.[a-z0-9_]{{8}}{re.escape(path.suffix)}")
+    if not path.parent.is_dir():
+        return []
+    beside = (p for p in path.parent.iterdir() if name.fullmatch(p.name))
+    return sorted(p for p in beside if p.is_file() and not p.is_symlink())
 
 
 @contextlib.contextmanager

@@ -7,20 +7,20 @@ from typing import Annotated
 
 import typer
 
-from kpcli.catalogue import FORMATS
-from kpcli.options import PrepareOptions
+from kpcli.cli.shared import FormatName, values
+from kpcli.options import PrepareBox, PrepareOptions
 
 _DEFAULTS = PrepareOptions(sources=(), out=Path())
 
 
 def command(
+    context: typer.Context,
     sources: Annotated[
         list[Path], typer.Argument(metavar="SOURCE...", help="Dataset folders or label files.")
     ],
     out: Annotated[Path, typer.Option(help="The CSV to write.")],
     format: Annotated[
-        str | None,
-        typer.Option(help=f"Recognised by the layout if left out: {', '.join(FORMATS)}."),
+        FormatName | None, typer.Option(help="Layout.", show_default="recognised")
     ] = _DEFAULTS.format,
     scheme: Annotated[
         str | None,
@@ -63,7 +63,8 @@ def command(
     ] = _DEFAULTS.exif,
     seed: Annotated[int, typer.Option(help="Seed of the cut and of the preview.")] = _DEFAULTS.seed,
     face_box: Annotated[
-        str, typer.Option(help="file: the dataset's box if it has one; points: always derived.")
+        PrepareBox,
+        typer.Option(help="file: the dataset's box if it has one; points: always derived."),
     ] = _DEFAULTS.face_box,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit 3 if any label is rejected.")
@@ -77,23 +78,7 @@ def command(
     Beside it: NAME.rejects.csv for labels that cannot be used, NAME.duplicates.csv for pictures
     that stand in two splits, NAME_pictures/ for pictures that a dataset keeps inside its files.
     """
-    from kpcli.workflows.prepare.run import prepare
+    from kpcli.library import prepare
 
-    options = PrepareOptions(
-        sources=tuple(sources),
-        out=out,
-        format=format,
-        scheme=scheme,
-        val=val,
-        test=test,
-        split=split,
-        keep_split=keep_split,
-        group_by=group_by,
-        images=images,
-        exif=exif,
-        seed=seed,
-        strict=strict,
-        preview=preview,
-        face_box=face_box,
-    )
-    typer.echo(prepare(options).summary())
+    prepared = prepare(verbose=True, **values(context, PrepareOptions))
+    typer.echo(prepared.summary())

@@ -13,6 +13,7 @@ import numpy as np
 
 from kpcli.boxes import suppress
 from kpcli.catalogue import DETECTORS, Detector, GlancingDetector
+from kpcli.choices import checked
 from kpcli.detectors import create_detector
 from kpcli.images import read_image
 from kpcli.inference.appearance import thumbnail
@@ -81,7 +82,7 @@ class FaceFinder:
         options = options or FaceOptions()
         if isinstance(detector, str):
             choices["detector"], detector = detector, None
-        self.options = options = replace(options, **choices)
+        self.options = options = replace(options, **checked(FaceOptions, choices))
         self._detector = detector or create_detector(
             options.detector, options.detect_size, options.device
         )

@@ -8,6 +8,7 @@ from kpcli import catalogue
 from kpcli.errors import ModelError
 from kpcli.model_bundle import ModelBundle
 from kpcli.options import AUTO
+from kpcli.runtimes.probe import check_outputs
 from kpcli.runtimes.processor import int8_is_fast
 
 FLOAT = "onnx_float"
@@ -40,13 +41,17 @@ def open_runtime(
     UsageError
         If there is no such runtime.
     ModelError
-        If the bundle lacks its file, its library is not installed, or the file is damaged.
+        If the bundle lacks its file, its library is not installed, the file is damaged, or the
+        model is not what the card says.
     """
     if name == AUTO:
         name = _fastest(bundle, device)
     module = catalogue.RUNTIMES.load(name)
     _check(bundle, name, module)
-    return module.create(bundle.path / module.FILE, threads or _limit, device)
+    file = bundle.file(module.FILE)
+    runtime = module.create(file, threads or _limit, device)
+    check_outputs(runtime, bundle.card, file)
+    return runtime
 
 
 def usable(bundle: ModelBundle) -> list[str]:
@@ -92,5 +97,5 @@ def _check(bundle: ModelBundle, name: str, module: catalogue.RuntimeModule) -> N
     if lacks == "library":
         raise ModelError(
             f"the runtime {name} needs {module.PACKAGE}, which is not installed",
-            next_step=f"pip install '{module.INSTALL}'",
+            next_step=f"pip install {module.INSTALL}",
         )

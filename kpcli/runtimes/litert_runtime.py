@@ -14,7 +14,7 @@ from kpcli.runtimes.processor import only_by_onnx
 
 FILE = "model.tflite"
 PACKAGE = "ai_edge_litert"
-INSTALL = "kpcli[litert]"
+INSTALL = "ai-edge-litert"
 
 
 class LitertRuntime:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kpcli.errors import ModelError, UsageError
 from kpcli.options import AUTO, DEVICES
+from kpcli.runtimes.onnx_check import has_external_data
 
 FILE = "model.onnx"
 PACKAGE = "onnxruntime"
@@ -53,12 +54,21 @@ class OnnxRuntime:
         options.log_severity_level = 3
         # Threads that wait give their core to those that decode pictures.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        data = path.read_bytes()
+        try:
+            outside = has_external_data(data)
+        except ValueError as e:
+            raise ModelError(f"{path}: cannot be loaded", actual=f"damaged: {e}") from e
+        if outside:
+            raise ModelError(
+                f"{path}: keeps weights in another file",
+                expected="all weights within the file",
+                next_step="save it anew as one file (onnx.save with save_as_external_data=False)",
+            )
         providers = _providers(device, onnxruntime.get_available_providers())
         try:
             # The session takes a path as UTF-8; bytes work whatever the folder is called.
-            self._session = onnxruntime.InferenceSession(
-                path.read_bytes(), options, providers=providers
-            )
+            self._session = onnxruntime.InferenceSession(data, options, providers=providers)
         except Exception as e:  # its own exceptions have no common class
             raise ModelError(f"{path}: cannot be loaded", actual=f"{type(e).__name__}: {e}") from e
         self._input = self._session.get_inputs()[0].name

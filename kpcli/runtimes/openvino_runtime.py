@@ -14,7 +14,7 @@ from kpcli.runtimes.processor import only_by_onnx
 
 FILE = "openvino"
 PACKAGE = "openvino"
-INSTALL = "kpcli[openvino]"
+INSTALL = "openvino"
 GRAPH = "model.xml"
 OUTPUTS = "kpcli_outputs"
 """Where the graph's own notes list the names of its outputs."""

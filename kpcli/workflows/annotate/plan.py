@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from kpcli import __version__
 from kpcli.errors import InputError, UsageError
 from kpcli.model_bundle import CARD, ModelBundle, ModelCard
 from kpcli.options import AnnotateOptions
 from kpcli.sources.folder import PICTURES, VIDEOS, is_video, list_media
+from kpcli.version import __version__
 from kpcli.workflows.annotate.names import output_names
 from kpcli.workflows.annotate.work import Chunk
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kpcli import __version__
 from kpcli.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, shown
 from kpcli.files import CsvRows
 from kpcli.options import AnnotateOptions, MergeOptions
+from kpcli.version import __version__
 from kpcli.workflows.annotate.ledger import MANIFEST, OVERLAYS, RUN, Ledger
 from kpcli.workflows.annotate.outcome import (
     DONE,
@@ -55,6 +55,8 @@ class Report:
     """Files of earlier runs that went, because they were of sources or results that are gone."""
     unread: int = 0
     """Ignored files that look like media."""
+    plan: Sequence[str] = ()
+    """Of a dry run, which did nothing: what would be done, a line a file."""
 
     @property
     def exit_code(self) -> int:
@@ -66,6 +68,8 @@ class Report:
 
     def summary(self) -> str:
         """Plain words for the end of the run."""
+        if self.plan:
+            return "\n".join(shown(line) for line in self.plan)
         done = sum(self.counts.values())
         lines = [f"{many(done, 'file')}, {many(self.frames, 'frame')}, {many(self.faces, 'face')}"]
         words = {

@@ -11,6 +11,7 @@ import numpy as np
 
 from kpcli.catalogue import Detector
 from kpcli.dataset_csv import BOXES, read_dataset
+from kpcli.detectors.boxes_file import BoxesFile
 from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.files import check_writable
 from kpcli.inference.predictor import Predictor
@@ -21,7 +22,9 @@ from kpcli.options import EvalOptions
 from kpcli.outputs import Outputs
 from kpcli.schemes import LandmarkScheme, can_convert, get_scheme, key_of
 from kpcli.types import Sample
+from kpcli.workflows.evaluate.comparison import FILE, compare, write_comparisons
 from kpcli.workflows.evaluate.faces import ScoredFace, Unreadable, predict_faces
+from kpcli.workflows.evaluate.groups import check_names
 from kpcli.workflows.evaluate.report import FILES, write_report
 from kpcli.workflows.evaluate.result import LABELS, Evaluation
 
@@ -46,7 +49,14 @@ def evaluate(
     ModelError
         If the bundle cannot be used.
     """
+    lines: list[str] = []
+
+    def tell(line: str) -> None:
+        lines.append(line)
+        say(line)
+
     samples = read_split(options)
+    check_names(samples, options.by)
     scheme = get_scheme(samples[0].scheme)
     protocol = protocol_for(scheme, options.protocol)
     if options.cut is not None:
@@ -59,19 +69,32 @@ def evaluate(
         bundle = ModelBundle.open(options.model)
         check_schemes(bundle.card, scheme, options)  # before the slow loading of Keras
         predictor = Predictor(bundle, options.runtime, tta=options.tta)
-        say(predictor.runtime_line)
+        tell(predictor.runtime_line)
     else:
         check_schemes(predictor.card, scheme, options)
+    if isinstance(detector, BoxesFile):
+        detector.check({sample.image for sample in samples})
     outputs = Outputs(folder(options), "eval")
     check_writable(outputs.folder / FILES[0])
-    outputs.check(FILES)
+    outputs.check([*FILES, FILE])
     outputs.spare([options.csv])
     evaluation = measure(samples, scheme, protocol, predictor, detector, options)
     with outputs.staging() as staging:
-        write_report(evaluation, staging, say)
+        write_report(evaluation, staging, tell)
         outputs.publish_all(staging)
-    say(f"report: {outputs.folder} ({', '.join(FILES)})")
-    return evaluation
+    tell(f"report: {outputs.folder} ({', '.join(FILES)})")
+    others = []
+    for number, name in enumerate(options.against, start=2):
+        place = folder(options) / f"model_{number}"
+        other = replace(options, model=name, against=(), out=place)
+        others.append(evaluate(other, detector=detector, say=tell))
+    comparisons = [compare(evaluation, other) for other in others]
+    if comparisons:
+        with outputs.replacing(FILE) as temporary:
+            write_comparisons(temporary, comparisons)
+    for comparison in comparisons:
+        tell(comparison.line())
+    return replace(evaluation, comparisons=comparisons, lines=lines)
 
 
 def folder(options: EvalOptions) -> Path:
@@ -133,8 +156,7 @@ def measure(
         )
     predicted = np.stack([face.points for face in faces])
     truth = np.stack([face.sample.points for face in faces])
-    boxes = [face.sample.face for face in faces if face.sample.face is not None]
-    lengths = normalisers(truth, boxes, scheme, protocol.name)
+    lengths = normalisers(truth, scheme, protocol.name)
     regions = {name: list(points) for name, points in scheme.regions.items()}
     return Evaluation(
         options=options,
@@ -154,4 +176,5 @@ def measure(
 def _box_source(face_box: str, boxes: str) -> str:
     if boxes != LABELS:
         return f"detector {boxes}"
-    return "labels: box around the points" if face_box == "landmarks" else "labels: the CSV's box"
+    kinds = {"landmarks": "box around the points", "image": "the whole picture"}
+    return "labels: " + kinds.get(face_box, "the CSV's box")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kpcli.boxes import average_precision, grade
 from kpcli.catalogue import Runtime
-from kpcli.dataset_csv import BOXES, label_box
+from kpcli.dataset_csv import BOXES, label_box, with_landmark_box
 from kpcli.detectors.builtin import FaceDetector
 from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.geometry import CropTransform
@@ -49,14 +49,14 @@ def face_crops(samples: Iterable[Sample], card: ModelCard) -> Iterator[Crop]:
     for sample in samples:
         if np.isnan(sample.points).any(axis=1).all():
             continue  # nothing is labelled
-        box = label_box(sample, card.face_box)
-        if box is None or not box.side > 0:
-            continue
-        transform = CropTransform.from_box(box, card.input_size, card.crop_scale)
         try:
             pixels = read_image(sample.image)
         except InputError:
             continue
+        box = label_box(sample, card.face_box, (pixels.shape[1], pixels.shape[0]))
+        if box is None or not box.side > 0:
+            continue
+        transform = CropTransform.from_box(box, card.input_size, card.crop_scale)
         yield sample, transform, transform.to_crop(pixels)
 
 
@@ -140,8 +140,7 @@ def compare_on_faces(
     if not used:
         raise InputError(f"{origin}: no face to check on", next_step="say where they are: --root")
     truth = np.stack([sample.points for sample in used])
-    boxes = [sample.face for sample in used if sample.face is not None]
-    lengths = normalisers(truth, boxes, scheme, scheme.default_normaliser)
+    lengths = normalisers(truth, scheme, scheme.default_normaliser)
     before, after = (float(np.nanmean(nme(np.stack(side), truth, lengths))) for side in found)
     return {
         "compared_on": f"{len(used)} faces of {origin.name}, {samples[0].split}",
@@ -162,9 +161,10 @@ def compare_on_pictures(
     by_picture: dict[Path, list[Sample]] = {}
     for sample in samples:
         by_picture.setdefault(sample.image, []).append(sample)
-    wanted = "box" if samples[0].scheme == BOXES else "landmark_box"
+    given = samples[0].scheme == BOXES
+    wanted = "box" if given or card.face_box != "landmarks" else "landmark_box"
     for path, here in progress(by_picture.items(), "checking", unit="picture"):
-        boxes = [s.face if wanted == "box" else label_box(s, card.face_box) for s in here]
+        boxes = [s.face if given else with_landmark_box(s).face for s in here]
         truth = np.array(
             [[b.left, b.top, b.right, b.bottom] for b in boxes if b is not None], np.float64
         ).reshape(-1, 4)

@@ -12,6 +12,7 @@ from kpcli.detectors.builtin import FaceDetector
 from kpcli.errors import ModelError
 from kpcli.letterbox import Letterbox
 from kpcli.model_bundle import DETECTION, ModelCard, write_card
+from kpcli.schemes import IBUG68
 from kpcli.types import Frame
 
 STRIDES = (8, 16, 32, 64)
@@ -215,7 +216,7 @@ def test_the_size_is_the_long_side_at_work():
 
 
 def test_a_landmark_bundle_is_no_detector(tmp_path):
-    write_card(card(task="landmarks", strides=()), tmp_path)
+    write_card(card(task="landmarks", strides=(), scheme=IBUG68.to_json()), tmp_path)
     with pytest.raises(ModelError, match="not a face detector"):
         create_detector(f"builtin:{tmp_path}")
     with pytest.raises(ModelError, match="not a model bundle"):

@@ -38,7 +38,7 @@ def check_engine(name: str) -> None:
     if name == RAY and find_spec("ray") is None:
         raise ModelError(
             "--engine ray needs Ray, which is not installed",
-            next_step="pip install 'kpcli[ray]', on all nodes of the cluster",
+            next_step="pip install ray, on all nodes of the cluster",
         )
 
 
