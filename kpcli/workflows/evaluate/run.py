@@ -76,7 +76,7 @@ def evaluate(
         detector.check({sample.image for sample in samples})
     outputs = Outputs(folder(options), "eval")
     check_writable(outputs.folder / FILES[0])
-    outputs.check([*FILES, *[FILE] * bool(options.against)])
+    outputs.check([*FILES, FILE])
     outputs.spare([options.csv])
     evaluation = measure(samples, scheme, protocol, predictor, detector, options)
     with outputs.staging() as staging:
