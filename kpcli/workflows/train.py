@@ -36,10 +36,10 @@ def train(
 
     if not options.resume:
         _check(options)
-    outputs = Outputs(options.out, "train")
-    check_run(options, outputs)
     folder = RunFolder.open(options, given)
     options = folder.options
+    outputs = Outputs(options.out, "train")
+    check_run(options, outputs)
     _check(options)
     from kpcli.architectures import architecture_task
     from kpcli.runtimes.keras_runtime import start_keras
@@ -79,7 +79,8 @@ def check_run(options: TrainOptions, outputs: Outputs) -> None:
     InputError
         Naming the file.
     """
-    outputs.check(RUN_FILES)
+    # A run that goes on reads its checkpoint first, and says better what is wrong with it.
+    outputs.check(n for n in RUN_FILES if not (options.resume and n == "checkpoint.npz"))
     outputs.spare([options.csv])
     bundle = options.out / BUNDLE
     for twin in foreign_twins(bundle):
