@@ -35,10 +35,10 @@ def train(
 
     if not options.resume:
         _check(options)
-    outputs = Outputs(options.out, "train")
-    check_run(options, outputs)
     folder = RunFolder.open(options, given)
     options = folder.options
+    outputs = Outputs(options.out, "train")
+    check_run(options, outputs)
     _check(options)
     from kpcli.architectures import architecture_task
     from kpcli.runtimes.keras_runtime import start_keras
@@ -59,6 +59,14 @@ def train(
         gc.collect()
 
 
+BUNDLE = "model"
+
+RUN_FILES = (
+    "run.json", "history.csv", "curves.png", "checkpoint.npz", "augmented.png", "samples.png",
+    "tensorboard", f"{BUNDLE}/{WEIGHTS}", f"{BUNDLE}/{CARD}",
+)  # fmt: skip
+"""What a training writes into its folder."""
+
 BUNDLE_TWINS = "a twin that export wrote there, and that card.json records"
 
 
@@ -70,11 +78,8 @@ def check_run(options: TrainOptions, outputs: Outputs) -> None:
     InputError
         Naming the file.
     """
-    from kpcli.training.run_folder import BUNDLE, OURS
-
-    outputs.check(
-        [*(name for name in OURS if name != BUNDLE), f"{BUNDLE}/{WEIGHTS}", f"{BUNDLE}/{CARD}"]
-    )
+    # A run that goes on reads its checkpoint first, and says better what is wrong with it.
+    outputs.check(n for n in RUN_FILES if not (options.resume and n == "checkpoint.npz"))
     outputs.spare([options.csv])
     bundle = options.out / BUNDLE
     for twin in foreign_twins(bundle):
