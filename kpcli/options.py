@@ -288,3 +288,16 @@ class MergeOptions:
     out: Path
     formats: tuple[str, ...] = ("csv",)
     overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Options of ``kpcli report``."""
+
+    folders: tuple[Path, ...]
+    """An output folder of annotate or eval; with ``compare`` two of a kind, or two tables."""
+    compare: bool = False
+    out: Path | None = None
+    """The page; None: report.html in the folder, of a comparison compare.html where one is."""
+    root: Path | None = None
+    """Where the sources are now; None: where they were."""

@@ -8,7 +8,18 @@ import sys
 import typer
 
 from kpcli import __version__
-from kpcli.cli import annotate, bench, evaluate, export, info, inspect, merge, prepare, train
+from kpcli.cli import (
+    annotate,
+    bench,
+    evaluate,
+    export,
+    info,
+    inspect,
+    merge,
+    prepare,
+    report,
+    train,
+)
 from kpcli.errors import EXIT_INTERRUPTED, KpcliError
 
 app = typer.Typer(
@@ -44,6 +55,7 @@ app.command("inspect")(inspect.command)
 app.command("bench")(bench.command)
 app.add_typer(annotate.app, name="annotate")
 app.command("merge")(merge.command)
+app.command("report")(report.command)
 
 
 def main() -> None:

@@ -145,13 +145,18 @@ def create(out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()) -> I
         yield RowWriter(file, scheme.n_points, chosen)
 
 
-def extras_of(path: Path) -> list[Extra]:
-    """The optional columns of a landmarks.csv; none where there is no such file."""
+def columns_of(path: Path) -> list[str]:
+    """The names in the header of a landmarks.csv; none where there is no such file."""
     try:
         with path.open(encoding="utf-8") as file:
-            names = set(file.readline().rstrip("\n").split(","))
+            return file.readline().rstrip("\n").split(",")
     except (OSError, UnicodeDecodeError):
         return []
+
+
+def extras_of(path: Path) -> list[Extra]:
+    """The optional columns of a landmarks.csv; none where there is no such file."""
+    names = columns_of(path)
     return [extra for extra in Extra if extra.columns(1)[0] in names]
 
 

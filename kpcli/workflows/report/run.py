@@ -1,0 +1,74 @@
+"""kpcli report: one page of a run, of an evaluation, or of two of a kind side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kpcli.errors import InputError, UsageError
+from kpcli.files import atomic_path
+from kpcli.options import ReportOptions
+from kpcli.workflows.report.annotated import annotated_page
+from kpcli.workflows.report.markup import Markup
+from kpcli.workflows.report.page import GENERATOR
+from kpcli.workflows.report.results import Results
+
+OUTPUT = "report.html"
+
+
+def report(options: ReportOptions) -> Path:
+    """Write the page; where it lies.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no results, or something that is not ours lies where the page goes.
+    """
+    path = place(options)
+    check_ours(path)
+    write_page(path, make_page(options))
+    return path
+
+
+def make_page(options: ReportOptions) -> Markup:
+    """The page that the options ask for."""
+    (folder,) = options.folders
+    return annotated_page(Results.open(folder), options.root)
+
+
+def place(options: ReportOptions) -> Path:
+    """Where the page goes."""
+    if options.out is not None:
+        return options.out
+    return options.folders[0] / OUTPUT
+
+
+def check_ours(path: Path) -> None:
+    """Refuse to replace what `kpcli report` did not write.
+
+    Raises
+    ------
+    InputError
+        Naming the file.
+    """
+    if path.is_symlink() or (path.exists() and not _is_ours(path)):
+        raise InputError(
+            f"{path}: in the way of the page, and not written by kpcli report",
+            next_step="move it away, or choose another --out",
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return f'name="generator" content="{GENERATOR} '.encode() in file.read(2000)
+    except OSError:
+        return False
+
+
+def write_page(path: Path, page: Markup) -> None:
+    """Write it whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
+
+
+__all__ = ["UsageError", "report"]
