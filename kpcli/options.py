@@ -298,6 +298,6 @@ class ReportOptions:
     """An output folder of annotate or eval; with ``compare`` two of a kind, or two tables."""
     compare: bool = False
     out: Path | None = None
-    """The page; None: report.html in the folder, of a comparison compare.html where one is."""
+    """The page; None: report.html in the folder; of a comparison, compare.html in this folder."""
     root: Path | None = None
     """Where the sources are now; None: where they were."""

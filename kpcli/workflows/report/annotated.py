@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kpcli.inference.summaries import DOUBTFUL_POINTS, PERSONS, UNSURE, WITHOUT
 from kpcli.workflows.report import about
-from kpcli.workflows.report.digest import FILES, VIDEOS, Digest
+from kpcli.workflows.report.digest import FILES, VIDEOS, Best, Digest
 from kpcli.workflows.report.digest import PERSONS as MOST_PERSONS
 from kpcli.workflows.report.gallery import gallery
 from kpcli.workflows.report.markup import Markup, name, section, table, tag
@@ -77,11 +77,11 @@ def annotated_page(results: Results, root: Path | None) -> Markup:
 
 def _outcome(outcomes: Outcomes, digest: Digest, results: Results) -> Markup:
     counts = outcomes.counts
-    words = (("done", "files with faces"), ("no_face", "without a face"), ("partial", "only in part"),
+    kinds = (("done", "files with faces"), ("no_face", "without a face"), ("partial", "only in part"),
              ("failed", "failed"), ("skipped", "skipped"))  # fmt: skip
     tiles = [
         tag("li", tag("b", f"{counts[k]:,}"), w, class_=KINDS[k] if counts[k] else "")
-        for k, w in words
+        for k, w in kinds
         if counts[k] or k in ("done", "failed")
     ]
     share = digest.doubtful_faces / max(digest.faces, 1)
@@ -92,6 +92,9 @@ def _outcome(outcomes: Outcomes, digest: Digest, results: Results) -> Markup:
             "li", tag("b", f"{share:.1%}"), "of them doubtful", class_="warn" if share > 0.1 else ""
         ),
     ]
+    if digest.doubtful_files:
+        words = tag("b", f"{digest.doubtful_files:,}"), "files need a look"
+        tiles.append(tag("li", words, class_="warn"))
     todo = [tag("li", badge(k), " ", TODO[k]) for k in TODO if counts[k]]
     notes = [tag("p", "The run was interrupted: go on with --resume.", class_="note")]
     return section(
@@ -191,30 +194,35 @@ def _tools(id_: str, kinds: Iterable[str]) -> Markup:
 
 
 def _persons(digest: Digest, results: Results) -> Markup | None:
-    rows = [dict(row) for _, row in zip(range(MOST_PERSONS), csv_rows(results.folder / "persons.csv"),
-                                        strict=False)]  # fmt: skip
-    persons: list[Mapping[str, object]] = [*(rows or digest.persons)]
+    rows: Best[Mapping[str, object]] = Best(MOST_PERSONS)
+    for row in csv_rows(results.folder / "persons.csv"):
+        rows.add((float(row.get("frames") or 0),), dict(row))
+    persons: list[Mapping[str, object]] = list(rows) or list(digest.persons)
     if not persons:
         return None
-    shown = [c for c in PERSONS[1:] if any(_number(p.get(c), 2) != "–" for p in persons)]
+    shown = [c for c in PERSONS[1:] if any(_number(p.get(c), 2) != "-" for p in persons)]
     head = ["file", *(c.removeprefix("median_").replace("_", " ") for c in shown)]
     cells = [
         [name(str(p.get("file", ""))), *(_number(p.get(c), 2) for c in shown)] for p in persons
     ]
-    caption = "A row a face id of a file; medians over its frames, times in seconds"
-    if digest.person_count > len(persons):
-        caption += f": the first {len(persons)} of {digest.person_count}; all are in persons.csv"
-    words = ("An id stays with a face within one file; it knows nobody: the same person in another "
-             "file, or back after more than a second, has another.")  # fmt: skip
-    return section("persons", "Persons", tag("p", words, class_="dim"),
-                   table(head, cells, caption, numbers=range(1, len(head)), sortable=True))  # fmt: skip
+    caption = "A row a face id of a file, those seen longest first; medians, times in seconds"
+    if digest.persons.count > len(persons):
+        caption += (
+            f": {len(persons)} of {digest.persons.count}; all are in persons.csv (--measures)"
+        )
+    words = (
+        "An id stays with a face within one file; it knows nobody: the same person in another "
+        "file, or back after more than a second, has another."
+    )
+    rows_of = table(head, cells, caption, numbers=range(1, len(head)), sortable=True)
+    return section("persons", "Persons", tag("p", words, class_="dim"), rows_of)
 
 
 def _number(value: object, digits: int) -> str:
     try:
         number = float(str(value))
     except ValueError:
-        return "–"
+        return "-"
     if not math.isfinite(number):
-        return "–"
+        return "-"
     return f"{number:.0f}" if number == int(number) else f"{number:.{digits}f}"

@@ -50,9 +50,9 @@ def axes(
         parts.append(_text(number(value), x, y + 14))
     middle = (frame.left + frame.width - frame.right) / 2
     if x_label:
-        parts.append(_text(x_label, middle, frame.height - 2, class_="axis"))
+        parts.append(_text(x_label, middle, frame.height - 2))
     if y_label:
-        parts.append(_text(y_label, 4, 11, anchor="start", class_="axis"))
+        parts.append(_text(y_label, 4, 11, anchor="start"))
     return parts
 
 
@@ -68,7 +68,7 @@ def histogram(
     """Counts between edges; bars below ``doubtful`` are marked."""
     most = max([*counts, 1])
     steps = list(range(len(edges)))
-    frame = Frame(340, 190, (0, len(counts)), (0, _round_up(most)), bottom=38, top=18)
+    frame = Frame(340, 190, (0, len(counts)), (0, _round_up(most)), bottom=38, top=24)
     bars = []
     for i, count in enumerate(counts):
         (x0, y0), (x1, y1) = frame.at(i, 0), frame.at(i + 1, count)
@@ -158,7 +158,7 @@ def ticks_of(low: float, high: float, count: int) -> list[float]:
 def number(value: float) -> str:
     """Short and plain."""
     if not math.isfinite(value):
-        return "–"
+        return "-"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
@@ -171,10 +171,8 @@ def _below(place: tuple[float, float]) -> tuple[float, float]:
     return place[0], place[1] + 14
 
 
-def _text(
-    words: str, x: float, y: float, *, anchor: str = "middle", class_: str = "tick"
-) -> Markup:
-    return tag("text", words, x=_n(x), y=_n(y), text_anchor=anchor, class_=class_)
+def _text(words: str, x: float, y: float, *, anchor: str = "middle") -> Markup:
+    return tag("text", words, x=_n(x), y=_n(y), text_anchor=anchor)
 
 
 def _n(value: float) -> str:

@@ -122,8 +122,7 @@ class Digest:
         """Of each file, its summary; as long as they are few (`FILES`), then only the worst."""
         self._files: Best[Row] = Best(FILES)
         self.lines: Best[TimeLine] = Best(VIDEOS)
-        self.persons: list[Row] = []
-        self.person_count = 0
+        self.persons: Best[Row] = Best(PERSONS)
         self.has_pose = self.has_measures = False
         self._doubtful: Best[Look] = Best(DOUBTFUL)
         self._sure: Best[Look] = Best(SURE)
@@ -153,9 +152,8 @@ class Digest:
                  float(row["share_doubtful"]))  # fmt: skip
         self._files.add(worst, row)
         self.doubtful_files += row["verdict"] != GOOD
-        persons = summary.persons()
-        self.person_count += len(persons)
-        self.persons += persons[: PERSONS - len(self.persons)]
+        for person in summary.persons():
+            self.persons.add((float(person["frames"]),), person)
         if line.frames > 1 or is_video(Path(file)):
             self.lines.add((worst[0], worst[1] + worst[2]), line)
         for look in looks.doubtful():

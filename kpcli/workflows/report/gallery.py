@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from kpcli.inference.measures import DOUBT
 from kpcli.inference.summaries import is_doubtful
 from kpcli.workflows.report.digest import Digest, Look
-from kpcli.workflows.report.markup import Markup, name, section, tag
+from kpcli.workflows.report.markup import Markup, section, tag
 from kpcli.workflows.report.results import Results
 from kpcli.workflows.report.thumbnails import Picture, Places, pictures
 
@@ -80,5 +80,5 @@ def _words(look: Look) -> str:
 
 
 def _short(file: str) -> str:
-    last = os.path.basename(file)
+    last = PurePosixPath(file).name
     return last if len(last) <= 34 else f"{last[:15]}…{last[-18:]}"

@@ -89,7 +89,11 @@ def table(
     def cell(kind: str, i: int, value: object, **more: object) -> Markup:
         return tag(kind, value, class_="n" if i in right else None, **more)
 
-    titles = [tag("button", h, type="button") if sortable else h for h in head]
+    # Browsers print no buttons in the header that they repeat on every page.
+    titles = [
+        [tag("button", h, type="button"), tag("span", h, class_="print")] if sortable else h
+        for h in head
+    ]
     return tag(
         "div",
         tag(

@@ -81,7 +81,7 @@ class Results:
         if not found and inputs and options.get("folder"):
             found = inputs[0]
         elif not found and inputs:
-            found = os.path.commonpath([os.path.dirname(os.path.abspath(p)) for p in inputs])
+            found = os.path.commonpath([Path(p).absolute().parent for p in inputs])
         return Path(found) if found and Path(found).is_dir() else None
 
     @property
@@ -125,6 +125,12 @@ def _card(run: Mapping[str, Any]) -> ModelCard | None:
         except (KpcliError, OSError):
             continue
     return None
+
+
+def scheme_of(table: Path) -> LandmarkScheme:
+    """The scheme of a landmarks.csv, by the run.json beside it, else by the number of points."""
+    run = read_json(table.parent / RUN)
+    return _scheme(table, run, _card(run))
 
 
 def _scheme(table: Path, run: Mapping[str, Any], card: ModelCard | None) -> LandmarkScheme:

@@ -8,11 +8,13 @@ from kpcli.errors import InputError, UsageError
 from kpcli.files import atomic_path
 from kpcli.options import ReportOptions
 from kpcli.workflows.report.annotated import annotated_page
+from kpcli.workflows.report.compared import compared_page
+from kpcli.workflows.report.evaluated import METRICS, Scored, evaluated_page
 from kpcli.workflows.report.markup import Markup
 from kpcli.workflows.report.page import GENERATOR
 from kpcli.workflows.report.results import Results
 
-OUTPUT = "report.html"
+OUTPUT, COMPARED = "report.html", "compare.html"
 
 
 def report(options: ReportOptions) -> Path:
@@ -23,6 +25,13 @@ def report(options: ReportOptions) -> Path:
     InputError
         If the folder holds no results, or something that is not ours lies where the page goes.
     """
+    wanted = 2 if options.compare else 1
+    if len(options.folders) != wanted:
+        raise UsageError(
+            "a report is of one output folder, with --compare of two",
+            expected=f"{wanted}",
+            actual=f"{len(options.folders)}",
+        )
     path = place(options)
     check_ours(path)
     write_page(path, make_page(options))
@@ -31,7 +40,11 @@ def report(options: ReportOptions) -> Path:
 
 def make_page(options: ReportOptions) -> Markup:
     """The page that the options ask for."""
+    if options.compare:
+        return compared_page(*options.folders)
     (folder,) = options.folders
+    if (folder / METRICS).is_file():
+        return evaluated_page(Scored.open(folder))
     return annotated_page(Results.open(folder), options.root)
 
 
@@ -39,6 +52,8 @@ def place(options: ReportOptions) -> Path:
     """Where the page goes."""
     if options.out is not None:
         return options.out
+    if options.compare:
+        return Path(COMPARED)
     return options.folders[0] / OUTPUT
 
 
@@ -69,6 +84,3 @@ def write_page(path: Path, page: Markup) -> None:
     """Write it whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
-
-
-__all__ = ["UsageError", "report"]

@@ -93,13 +93,14 @@ class TimeLine:
         """Means of each step by the names of `FIELDS`, NaN where the face is not there."""
         n = len(self.seconds)
         counts = self._counts[person][:n]
-        means = np.where(counts > 0, self._sums[person][:n] / np.maximum(counts, 1), np.nan)
+        means = self._sums[person][:n] / np.maximum(counts, 1)
+        means[counts == 0] = np.nan
         return {name: means[:, i] for i, name in enumerate(FIELDS)}
 
     def present(self, person: int) -> Array:
         """Of each step, the share of frames in which the face is there."""
         n = len(self.seconds)
-        return self._counts[person][:n, 0] / np.array(self.counted, np.float32)
+        return np.asarray(self._counts[person][:n, 0] / np.array(self.counted), np.float32)
 
     def bounds(self) -> list[float]:
         """Where the steps begin, in seconds, and where the last one ends."""

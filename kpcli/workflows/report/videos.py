@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from kpcli.inference.blinks import BLINK, CLOSED
+from kpcli.inference.events import MOUTH, TURNED
 from kpcli.inference.measures import DOUBT
 from kpcli.inference.summaries import Row
 from kpcli.workflows.report import charts
@@ -18,6 +22,7 @@ DRAWN = 4
 """Faces of a video whose confidence, pose and measures are drawn; the ones seen longest."""
 WIDTH, LEFT, RIGHT = 900.0, 62.0, 10.0
 _DEGREES = ("yaw", "pitch", "roll")
+_EVENTS = {BLINK: "blinks", CLOSED: "eyes closed", MOUTH: "mouth opened", TURNED: "head turned"}
 
 
 def video(line: TimeLine, row: Row, events: Sequence[Mapping[str, str]]) -> Markup:
@@ -53,12 +58,12 @@ def _words(line: TimeLine, row: Row, events: Sequence[Mapping[str, str]], more: 
         f"{line.frames} frames, {line.end - line.seconds[0]:.1f} s",
         f"no face in {row['frames_without_face']} frames ({share:.0%})",
         f"longest gap {float(row['longest_gap']):.1f} s",
-        f"{row['face_ids']} face ids",
+        f"face ids: {row['face_ids']}",
     ]
-    kinds = sorted({e.get("event", "") for e in events} - {"face_found", "face_lost"})
-    for kind in kinds:
-        count = sum(e.get("event") == kind for e in events)
-        parts.append(f"{count} {kind.replace('_', ' ')}")
+    kinds = Counter(event.get("event", "") for event in events)
+    for kind, words in _EVENTS.items():
+        if kinds[kind]:
+            parts.append(f"{words}: {kinds[kind]}")
     if more > 0:
         parts.append(f"{more} more faces are not drawn")
     return " · ".join(parts)
@@ -111,7 +116,7 @@ def _tracks(
     hidden: bool,
 ) -> Markup:
     values = line.values(person)
-    middles = [(a + b) / 2 for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    middles = [(a + b) / 2 for a, b in itertools.pairwise(bounds)]
     rows: list[tuple[str, tuple[str, ...], tuple[float, float], float | None]] = [
         ("confidence", ("confidence",), (0, 1), DOUBT)
     ]
@@ -126,9 +131,8 @@ def _tracks(
         frame = _plot(86 if last else 66, bounds, span, top=6, bottom=30 if last else 10)
         svgs.append(_track(frame, label, [(n, values[n].tolist()) for n in names], middles, limit,
                            _marks(events, person) if i == 2 else [], last=last))  # fmt: skip
-    title = f"face {person}"
-    return tag("div", svgs, _legend(title, [n for _, names, _, _ in rows for n in [names]]),
-               data_face=person, hidden=hidden)  # fmt: skip
+    legend = _legend(person, [row[:2] for row in rows if len(row[1]) > 1])
+    return tag("div", svgs, legend, data_face=person, hidden=hidden)
 
 
 def _track(
@@ -153,6 +157,7 @@ def _track(
     for at, words in marks:
         x = round(frame.at(at, 0)[0], 1)
         parts.append(tag("line", tag("title", words), x1=x, x2=x, y1=0, y2=10, class_="mark"))
+    parts.append(tag("text", label, x=LEFT + 5, y=frame.top + 9, class_="row"))
     parts.append(_cursor(frame.height))
     return charts.svg(frame, f"{label}: {', '.join(name for name, _ in series)}", parts)
 
@@ -161,21 +166,23 @@ def _marks(events: Sequence[Mapping[str, str]], person: int) -> list[tuple[float
     """Where this face blinks."""
     found = []
     for event in events:
-        if event.get("event") == "blink" and event.get("face_id") == str(person):
+        if event.get("event") == BLINK and event.get("face_id") == str(person):
             start = float(event.get("start") or "nan")
             if math.isfinite(start):
                 found.append((start, f"blink at {start:.2f} s"))
     return found
 
 
-def _legend(title: str, groups: Sequence[Sequence[str]]) -> Markup:
-    items = []
-    for names in groups:
-        for i, label in enumerate(names):
-            key = tag("svg", tag("line", x1=0, x2=28, y1=6, y2=6, class_=f"line s{i}"),
-                      viewBox="0 0 28 12", class_="key", aria_hidden="true")  # fmt: skip
-            items.append(tag("li", key, label))
-    return tag("ul", tag("li", title), items, class_="legend")
+def _legend(person: int, rows: Sequence[tuple[str, tuple[str, ...]]]) -> Markup:
+    items = [tag("li", tag("b", f"face {person}"))]
+    for label, names in rows:
+        keys: list[object] = [tag("b", f"{label}:")]
+        for i, key in enumerate(names):
+            line = tag("line", x1=0, x2=28, y1=6, y2=6, class_=f"line s{i}")
+            drawn = tag("svg", line, viewBox="0 0 28 12", class_="key", aria_hidden="true")
+            keys += [drawn, key, " "]
+        items.append(tag("li", keys))
+    return tag("ul", items, class_="legend")
 
 
 def _values(line: TimeLine, persons: Sequence[int], bounds: Sequence[float]) -> dict[str, Any]:
