@@ -70,8 +70,8 @@ def card_part(card: ModelCard | None, model: str) -> list[object]:
     training = {k: v for k, v in card.training.items() if k != "options"}
     rows = [
         ("architecture", card.architecture),
-        ("input", f"{card.input_size} x {card.input_size} {card.colour}, the crop {card.crop_scale:g} "
-                  "times the face box"),
+        ("input", f"{card.input_size} x {card.input_size} {card.colour}, the crop "
+                  f"{card.crop_scale:g} times the face box"),
         ("points", card.landmark_scheme.name if card.scheme else ""),
         ("terms", card.licence),
         *((f"training: {k}", _value(v)) for k, v in training.items()),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kpcli.inference.measures import DOUBT
 from kpcli.inference.summaries import DOUBTFUL_POINTS, PERSONS, UNSURE, WITHOUT
 from kpcli.workflows.report import about
 from kpcli.workflows.report.digest import FILES, VIDEOS, Best, Digest
@@ -23,14 +24,14 @@ from kpcli.workflows.report.videos import video
 PROBLEMS = 300
 """Files that failed, or are partial, that are named."""
 TODO = {
-    "failed": "Could not be read; the reason says why. Get the file again, or convert it (ffmpeg, for "
-    "instance), then run the same command with --resume: it tries again what failed.",
-    "partial": "Damaged further on, or a picture of it could not be written; the rows up to there are in "
-    "the table. Get the file again and use --resume, or take the rows there are.",
-    "no_face": "Read to the end, no face in it. Look at it: small faces need --detect-size 1280, doubtful "
-    "ones --min-confidence 0.2.",
+    "failed": "Could not be read; the reason says why. Get the file again, or convert it (ffmpeg, "
+    "for instance), then run the same command with --resume: it tries again what failed.",
+    "partial": "Damaged further on, or a picture of it could not be written; the rows up to there "
+    "are in the table. Get the file again and use --resume, or take the rows there are.",
+    "no_face": "Read to the end, no face in it. Look at it: small faces need --detect-size 1280, "
+    "doubtful ones --min-confidence 0.2.",
     "skipped": "No frame was selected: --every, --frames, --start, --end.",
-}  # fmt: skip
+}
 KINDS = {"done": "good", "no_face": "warn", "partial": "warn", "failed": "bad", "skipped": "warn",
          "good": "good", "gaps": "warn", "doubtful": "warn"}  # fmt: skip
 _EVENTS = 20_000
@@ -77,8 +78,13 @@ def annotated_page(results: Results, root: Path | None) -> Markup:
 
 def _outcome(outcomes: Outcomes, digest: Digest, results: Results) -> Markup:
     counts = outcomes.counts
-    kinds = (("done", "files with faces"), ("no_face", "without a face"), ("partial", "only in part"),
-             ("failed", "failed"), ("skipped", "skipped"))  # fmt: skip
+    kinds = (
+        ("done", "files with faces"),
+        ("no_face", "without a face"),
+        ("partial", "only in part"),
+        ("failed", "failed"),
+        ("skipped", "skipped"),
+    )
     tiles = [
         tag("li", tag("b", f"{counts[k]:,}"), w, class_=KINDS[k] if counts[k] else "")
         for k, w in kinds
@@ -172,13 +178,15 @@ def _files(digest: Digest, outcomes: Outcomes) -> Markup | None:
         caption += (
             f": {len(rows)} of {total} (at most {FILES}); all are in summary.csv of --measures"
         )
-    words = (f"good: at most {WITHOUT:.0%} of the frames without a face, and {UNSURE:.0%} of the faces "
-             f"doubtful (confidence below 0.5, or more than {DOUBTFUL_POINTS:.0%} of the points); gaps: "
-             "more frames lack a face; doubtful: more faces are; no_face: none.")  # fmt: skip
-    return section("files", "Files", tag("p", words, class_="dim"),
-                   _tools("files-table", sorted({str(r["verdict"]) for r in rows})),
-                   table(head, cells, caption, numbers=range(2, 9), sortable=True, id_="files-table"),
-                   )  # fmt: skip
+    words = (
+        f"good: at most {WITHOUT:.0%} of the frames without a face, and {UNSURE:.0%} of the faces "
+        f"doubtful (confidence below {DOUBT}, or more than {DOUBTFUL_POINTS:.0%} of the points); "
+        "gaps: more frames lack a face; doubtful: more faces are; no_face: none."
+    )
+    id_ = "files-table"
+    listed = table(head, cells, caption, numbers=range(2, 9), sortable=True, id_=id_)
+    tools = _tools(id_, sorted({str(r["verdict"]) for r in rows}))
+    return section("files", "Files", tag("p", words, class_="dim"), tools, listed)
 
 
 def _tools(id_: str, kinds: Iterable[str]) -> Markup:

@@ -77,7 +77,7 @@ def _agreement(agreement: Agreement, a: Path, b: Path) -> Markup:
     ]
     words = (
         "Distance of the same point in A and B, in percent of the size of A's face (square root of "
-        f"its box's area), mean over a face's points. Faces are one where boxes overlap by an IoU of "
+        "its box's area), mean over its points. Faces are one where boxes overlap by an IoU of "
         f"{LEAST_IOU} or more; face ids play no part."
     )
     lost = [f"{n} files of {x} are not in {y}." for n, x, y in
@@ -164,10 +164,10 @@ def _scores(a: Scored, b: Scored) -> Markup:
                 rows += _rows(f"{kind[:-1]} {label}", left[label], right[label])
     head = ["group", *(f"{label} {x}" for label in ("faces", "NME %", "FR %", "AUC %")
                        for x in ("A", "B")), "NME B - A"]  # fmt: skip
-    return section("scores", "Scores", tag("p", protocol(a.metrics), class_="dim"),
-                   tag("p", note, class_="note") if other else None,
-                   table(head, rows, "A and B, group by group", numbers=range(1, 10), sortable=True),
-                   )  # fmt: skip
+    listed = table(head, rows, "A and B, group by group", numbers=range(1, 10), sortable=True)
+    warning = tag("p", note, class_="note") if other else None
+    how = tag("p", protocol(a.metrics), class_="dim")
+    return section("scores", "Scores", how, warning, listed)
 
 
 def _rows(label: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> list[list[str]]:
@@ -207,7 +207,7 @@ def _paired(difference: Floats, pairs: int) -> str:
     better = float((difference < 0).mean())
     clear = "" if low <= 0 <= high else "; the interval leaves out 0"
     return (
-        f"{pairs} labels are in both, {len(difference)} of them found by both. NME of B less that of "
-        f"A, face by face: {difference.mean():+.3f} points, 95 % interval {low:+.3f} to {high:+.3f}"
+        f"{pairs} labels are in both, {len(difference)} of them found by both. NME of B less that "
+        f"of A, face by face: {difference.mean():+.3f} points, 95 % interval {low:+.3f} to {high:+.3f}"
         f"{clear}. B is better on {better:.0%} of them."
     )

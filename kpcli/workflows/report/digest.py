@@ -123,8 +123,7 @@ class Digest:
         self._files: Best[Row] = Best(FILES)
         self.lines: Best[TimeLine] = Best(VIDEOS)
         self.persons: Best[Row] = Best(PERSONS)
-        self.has_pose = self.has_measures = False
-        self._doubtful: Best[Look] = Best(DOUBTFUL)
+                self._doubtful: Best[Look] = Best(DOUBTFUL)
         self._sure: Best[Look] = Best(SURE)
         self._empty: Best[Look] = Best(EMPTY)
         self._points: NDArray[np.float64] | None = None
@@ -170,11 +169,9 @@ class Digest:
         add["size"].add(face.box.area**0.5)
         add["doubtful"].add(float((face.point_confidences < DOUBT).mean()))
         if face.pose is not None:
-            self.has_pose = True
             for name, value in zip(("yaw", "pitch", "roll"), face.pose, strict=True):
                 add[name].add(value)
         if face.measures is not None:
-            self.has_measures = True
             add["eyes"].add(face.measures.ear)
             add["mouth"].add(face.measures.mouth_open)
         self._map(face)

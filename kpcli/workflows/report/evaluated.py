@@ -88,13 +88,14 @@ def _error(row: Mapping[str, str]) -> float:
 def evaluated_page(scored: Scored) -> Markup:
     """The page of one evaluation."""
     metrics = scored.metrics
+    card = card_part(_card(metrics), str(metrics.get("model")))
     sections = [
         ("scores", "Scores", _scores(scored)),
         ("curves", "Errors", _curves(scored)),
         ("groups", "Groups", _groups(metrics)),
         ("worst", "Worst faces", _worst(scored)),
-        ("model", "Model", section("model", "Model", card_part(_card(metrics), str(metrics["model"])))),
-    ]  # fmt: skip
+        ("model", "Model", section("model", "Model", card)),
+    ]
     title = f"{metrics.get('model')} on {metrics.get('csv')}, {metrics.get('split')}"
     return page(title, tag("p", protocol(metrics), class_="dim"), sections)
 

@@ -45,12 +45,13 @@ def _warning(made: Sequence[Picture], places: Places) -> Markup | None:
     overlays = sum(picture.overlay for picture in made)
     lines = []
     if overlays:
-        lines.append(f"{overlays} pictures come from the overlays, because the sources are not "
-                     "where they were.")  # fmt: skip
+        lines.append(f"{overlays} pictures come from the overlays: the sources are gone.")
     if missing:
-        lines.append(f"{len(missing)} pictures cannot be shown: {missing[0].reason}"
-                     + (f" (looked in {places.root})" if places.root else "") + ". "
-                     "`kpcli report OUT --root FOLDER` says where the sources are now.")  # fmt: skip
+        where = f" (looked in {places.root})" if places.root else ""
+        lines.append(
+            f"{len(missing)} pictures cannot be shown: {missing[0].reason}{where}. "
+            "`kpcli report OUT --root FOLDER` says where the sources are now."
+        )
     return tag("p", " ".join(lines), class_="note") if lines else None
 
 

@@ -77,7 +77,7 @@ def data(values: Any, kind: str) -> Markup:
 def table(
     head: Sequence[object],
     rows: Iterable[Sequence[object]],
-    caption: object,
+    caption: str,
     *,
     numbers: Iterable[int] = (),
     sortable: bool = False,
@@ -116,7 +116,7 @@ def table(
         id=id_,
         tabindex="0",
         role="region",
-        aria_label=caption if isinstance(caption, str) and not isinstance(caption, Markup) else None,
+        aria_label=caption,
     )  # fmt: skip
 
 

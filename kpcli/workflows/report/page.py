@@ -15,6 +15,11 @@ GENERATOR = "kpcli report"
 MOST_BYTES = 20_000_000
 """What mail servers take: `kpcli.workflows.report.digest` says how much of each kind is shown."""
 
+_FOOT = (
+    "The page holds all it shows: it needs no network and sends nothing. Keys: Tab and Enter; / to "
+    "search the files; arrows in time lines and in the large view; Escape closes it."
+)
+
 
 def page(title: str, lead: object, sections: Sequence[tuple[str, str, Markup]]) -> Markup:
     """The whole document; of each section its id, its name in the navigation, and itself."""
@@ -39,9 +44,7 @@ def page(title: str, lead: object, sections: Sequence[tuple[str, str, Markup]]) 
         tag("header", tag("h1", title), lead),
         tag("nav", tag("ul", links), aria_label="Parts of this page"),
         tag("main", [part for _, _, part in sections], id="content", tabindex="-1"),
-        tag("footer", tag("p", f"Written by kpcli {__version__}. The page holds all it shows: it "
-            "needs no network and sends nothing. Keys: Tab and Enter; / to search the files; arrows "
-            "in time lines and in the large view; Escape closes it.")),
+        tag("footer", tag("p", f"Written by kpcli {__version__}. {_FOOT}")),
         _dialog(),
         tag("script", script),
     )  # fmt: skip
