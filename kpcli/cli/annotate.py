@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from kpcli.errors import UsageError
-from kpcli.options import AnnotateOptions, FrameSelection
+from kpcli.options import AnnotateOptions, FrameSelection, ReportOptions
 
 _D = AnnotateOptions(inputs=(), out=Path("annotated"))
 
@@ -55,6 +55,9 @@ Pose = Annotated[bool, typer.Option(help="Columns yaw, pitch, roll, where there 
 MeasuresToo = Annotated[
     bool,
     typer.Option("--measures", help="Columns of eyes, mouth ..; events, summary, persons.csv."),
+]
+ReportToo = Annotated[
+    bool, typer.Option("--report", help="Write report.html, a page of the run; see kpcli report.")
 ]
 Smooth = Annotated[
     str, typer.Option(help="none, or one-euro: also columns of points steadied over time.")
@@ -103,6 +106,7 @@ def folder(
     pose: Pose = _D.pose,
     smooth: Smooth = _D.smooth,
     measures: MeasuresToo = _D.measures,
+    report: ReportToo = False,
     every: Every = _D.frames.every,
     frames: Frames = "",
     start: Start = _D.frames.start,
@@ -141,6 +145,7 @@ def file(
     pose: Pose = _D.pose,
     smooth: Smooth = _D.smooth,
     measures: MeasuresToo = _D.measures,
+    report: ReportToo = False,
     every: Every = _D.frames.every,
     frames: Frames = "",
     start: Start = _D.frames.start,
@@ -167,15 +172,22 @@ def _run(context: typer.Context, **own: Any) -> None:
     own |= {"frames": selection, "formats": names(values["formats"])}
     options = AnnotateOptions(**{**shared, **own, "shard": _shard(values["shard"])})
     from kpcli.workflows.annotate.run import annotate, dry_run
+    from kpcli.workflows.report.run import check_place
+    from kpcli.workflows.report.run import report as write_report
 
     if options.dry_run:
         typer.echo(dry_run(options))
         return
+    page = ReportOptions((options.out,))
+    if values["report"]:
+        check_place(page)
     try:
         report = annotate(options)
     except KeyboardInterrupt:  # before or after the work, which deals with it itself
         raise KeyboardInterrupt("interrupted; go on with --resume") from None
     typer.echo(report.summary())
+    if values["report"] and not report.interrupted:
+        typer.echo(f"report:    {write_report(page)}")
     raise typer.Exit(report.exit_code)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kpcli.catalogue import DETECTORS, RUNTIMES
-from kpcli.options import EvalOptions
+from kpcli.options import EvalOptions, ReportOptions
 
 _D = EvalOptions(csv=Path())
 
@@ -61,8 +61,13 @@ def command(
         bootstrap=bootstrap,
         seed=seed,
     )  # fmt: skip
-    from kpcli.workflows.evaluate.run import evaluate
+    from kpcli.workflows.evaluate.run import evaluate, folder
 
+    from kpcli.workflows.report.run import check_place, report
+
+    page = ReportOptions((folder(options),))
+    check_place(page)
     evaluation = evaluate(options, say=typer.echo)
+    typer.echo(f"page: {report(page)}")
     if evaluation.exit_code:
         raise typer.Exit(evaluation.exit_code)

@@ -72,7 +72,8 @@ def _write(
         overlays=bool(settings["overlays"]),
     )  # fmt: skip
     write_manifest(options.out / MANIFEST, ledger.staging, results)
-    write_run(options, runs[0]["model"], scheme.name, report, ledger.staging, started)
+    root = str(settings["input"])
+    write_run(options, runs[0]["model"], scheme.name, report, ledger.staging, started, root)
     return report
 
 

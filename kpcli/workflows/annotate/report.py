@@ -144,9 +144,11 @@ def write_run(
     report: Report,
     staging: Path,
     started: float,
+    root: str,
 ) -> None:
     """run.json: everything needed to know later how the results came about."""
     values: dict[str, Any] = {
+        "input": root,
         "options": asdict(options),
         "versions": _versions(),
         "platform": platform.platform(),

@@ -62,7 +62,8 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
             runtime=runtime,
         )
         write_manifest(options.out / MANIFEST, ledger.staging, results)
-        write_run(options, card.name, scheme.name, report, ledger.staging, started)
+        root = str(plan.root.resolve())
+        write_run(options, card.name, scheme.name, report, ledger.staging, started, root)
         return report
     finally:
         ledger.close()

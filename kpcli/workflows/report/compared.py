@@ -208,6 +208,7 @@ def _paired(difference: Floats, pairs: int) -> str:
     clear = "" if low <= 0 <= high else "; the interval leaves out 0"
     return (
         f"{pairs} labels are in both, {len(difference)} of them found by both. NME of B less that "
-        f"of A, face by face: {difference.mean():+.3f} points, 95 % interval {low:+.3f} to {high:+.3f}"
+        f"of A, face by face: {difference.mean():+.3f} points, "
+        f"95 % interval {low:+.3f} to {high:+.3f}"
         f"{clear}. B is better on {better:.0%} of them."
     )

@@ -123,7 +123,7 @@ class Digest:
         self._files: Best[Row] = Best(FILES)
         self.lines: Best[TimeLine] = Best(VIDEOS)
         self.persons: Best[Row] = Best(PERSONS)
-                self._doubtful: Best[Look] = Best(DOUBTFUL)
+        self._doubtful: Best[Look] = Best(DOUBTFUL)
         self._sure: Best[Look] = Best(SURE)
         self._empty: Best[Look] = Best(EMPTY)
         self._points: NDArray[np.float64] | None = None

@@ -32,8 +32,7 @@ def report(options: ReportOptions) -> Path:
             expected=f"{wanted}",
             actual=f"{len(options.folders)}",
         )
-    path = place(options)
-    check_ours(path)
+    path = check_place(options)
     write_page(path, make_page(options))
     return path
 
@@ -48,8 +47,20 @@ def make_page(options: ReportOptions) -> Markup:
     return annotated_page(Results.open(folder), options.root)
 
 
-def place(options: ReportOptions) -> Path:
-    """Where the page goes."""
+def check_place(options: ReportOptions) -> Path:
+    """Where the page goes; see, before any work, whether it may.
+
+    Raises
+    ------
+    InputError
+        If something that is not ours lies there.
+    """
+    path = _place(options)
+    _check_ours(path)
+    return path
+
+
+def _place(options: ReportOptions) -> Path:
     if options.out is not None:
         return options.out
     if options.compare:
@@ -57,14 +68,8 @@ def place(options: ReportOptions) -> Path:
     return options.folders[0] / OUTPUT
 
 
-def check_ours(path: Path) -> None:
-    """Refuse to replace what `kpcli report` did not write.
-
-    Raises
-    ------
-    InputError
-        Naming the file.
-    """
+def _check_ours(path: Path) -> None:
+    """Refuse to replace what `kpcli report` did not write."""
     if path.is_symlink() or (path.exists() and not _is_ours(path)):
         raise InputError(
             f"{path}: in the way of the page, and not written by kpcli report",
