@@ -45,6 +45,10 @@ OverlayFps = Annotated[
 FramesOut = Annotated[
     bool, typer.Option("--frames-out", help="Write images/: the frames that formats refer to.")
 ]
+Crops = Annotated[bool, typer.Option("--crops", help="Write crops/: a picture a face.")]
+CropSize = Annotated[int, typer.Option(min=16, max=4096, help="Side of the crops, pixels.")]
+Align = Annotated[bool, typer.Option("--align", help="Crops upright, eyes in the same place.")]
+CropEvery = Annotated[int, typer.Option(min=1, help="Of videos, crop every Nth annotated frame.")]
 Formats = Annotated[
     str,
     typer.Option(
@@ -102,6 +106,10 @@ def folder(
     overlays: Overlays = _D.overlays,
     overlay_fps: OverlayFps = _D.overlay_fps,
     frames_out: FramesOut = _D.frames_out,
+    crops: Crops = _D.crops,
+    crop_size: CropSize = _D.crop_size,
+    align: Align = _D.align,
+    crop_every: CropEvery = _D.crop_every,
     formats: Formats = ",".join(_D.formats),
     pose: Pose = _D.pose,
     smooth: Smooth = _D.smooth,
@@ -141,6 +149,10 @@ def file(
     overlays: Overlays = _D.overlays,
     overlay_fps: OverlayFps = _D.overlay_fps,
     frames_out: FramesOut = _D.frames_out,
+    crops: Crops = _D.crops,
+    crop_size: CropSize = _D.crop_size,
+    align: Align = _D.align,
+    crop_every: CropEvery = _D.crop_every,
     formats: Formats = ",".join(_D.formats),
     pose: Pose = _D.pose,
     smooth: Smooth = _D.smooth,

@@ -62,7 +62,6 @@ def command(
         seed=seed,
     )  # fmt: skip
     from kpcli.workflows.evaluate.run import evaluate, folder
-
     from kpcli.workflows.report.run import check_place, report
 
     page = ReportOptions((folder(options),))

@@ -14,6 +14,7 @@ from kpcli.files import remove
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces
 from kpcli.workflows.annotate import measures
+from kpcli.workflows.annotate.crops import OUTPUT as CROPS
 from kpcli.workflows.annotate.ledger import FileResult
 from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
@@ -137,5 +138,5 @@ class _Format:
 
 def outputs() -> list[str]:
     """What the formats write, relative to the output folder."""
-    others = (IMAGES, measures.OUTPUT, *measures.MORE)
+    others = (IMAGES, CROPS, measures.OUTPUT, *measures.MORE)
     return [*(str(WRITERS.load(name).OUTPUT) for name in WRITERS), *others]

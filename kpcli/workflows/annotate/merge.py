@@ -13,6 +13,7 @@ from typing import Any
 from kpcli.errors import InputError
 from kpcli.options import MergeOptions
 from kpcli.schemes import LandmarkScheme
+from kpcli.workflows.annotate.crops import OUTPUT as CROPS
 from kpcli.workflows.annotate.formats import check_formats, outputs, write_formats
 from kpcli.workflows.annotate.ledger import MANIFEST, OVERLAYS, FileResult, Ledger
 from kpcli.workflows.annotate.report import Report, make_report, read_run, write_manifest, write_run
@@ -45,7 +46,7 @@ def merge(options: MergeOptions) -> Report:
             rows = ledger.staging / "rows.csv"
             shutil.copyfile(shard.out / LANDMARKS, rows)
             ledger.commit(rows, mine)
-            for name in (OVERLAYS, IMAGES):
+            for name in (OVERLAYS, IMAGES, CROPS):
                 _copy_pictures(shard.out / name, options.out / name)
         with (shards[0].out / LANDMARKS).open("rb") as file:
             header = file.readline()

@@ -16,6 +16,7 @@ from kpcli.errors import InputError, UsageError
 from kpcli.model_bundle import CARD, ModelBundle, ModelCard
 from kpcli.options import AnnotateOptions
 from kpcli.sources.folder import PICTURES, VIDEOS, is_video, list_media
+from kpcli.workflows.annotate.crops import OUTPUT as CROPS
 from kpcli.workflows.annotate.ledger import OVERLAYS
 from kpcli.workflows.annotate.work import Chunk
 from kpcli.writers.frame_pictures import OUTPUT as IMAGES
@@ -70,7 +71,7 @@ def shard_of(file: str, count: int) -> int:
 
 def _folder_plan(options: AnnotateOptions, folder: Path) -> Plan:
     inside = options.out.resolve() == folder.resolve()
-    own = (OVERLAYS, IMAGES) if options.frames_out else (OVERLAYS,)
+    own = [OVERLAYS, *[IMAGES] * options.frames_out, *[CROPS] * options.crops]
     exclude = [options.out / name for name in own] if inside else [options.out]
     listing = list_media(folder, recursive=options.recursive, exclude=exclude)
     if not listing.files:

@@ -19,6 +19,7 @@ from kpcli.options import AnnotateOptions
 from kpcli.sources import read_frames
 from kpcli.sources.room import shared_room
 from kpcli.types import Face, Frame, FrameFaces
+from kpcli.workflows.annotate.crops import Crops
 from kpcli.workflows.annotate.ledger import (
     DONE,
     FAILED,
@@ -73,6 +74,7 @@ class _Note:
     problem: str = ""
     no_overlay: str = ""
     no_picture: str = ""
+    no_crop: str = ""
     reading: float = 0.0
     tracks: set[int] = field(default_factory=set)
 
@@ -80,7 +82,9 @@ class _Note:
         """The outcome, once all frames are through."""
         r = self.result
         r.faces = len(self.tracks)
-        r.reason = "; ".join(p for p in (self.problem, self.no_picture, self.no_overlay) if p)
+        r.reason = "; ".join(
+            p for p in (self.problem, self.no_picture, self.no_crop, self.no_overlay) if p
+        )
         r.seconds = round(self.reading + other_seconds, 3)
         if r.reason:
             r.status = PARTIAL if r.frames else FAILED
@@ -166,6 +170,9 @@ class _Recorder:
         if job.options.overlays:
             folder = job.options.out / OVERLAYS
             self._overlays = Overlays(folder, job.root, job.staging, scheme, job.options)
+        self._crops: Crops | None = None
+        if job.options.crops:
+            self._crops = Crops(job.options.out, job.staging, scheme, job.options)
         self._pictures: FramePictures | None = None
         if job.options.frames_out:
             self._pictures = FramePictures(job.options.out / IMAGES, job.staging)
@@ -181,6 +188,11 @@ class _Recorder:
             result.start, result.moving = self._file.tell(), frame.moving
             result.width, result.height = width, height
         result.note_size(frame.index, width, height)
+        if self._crops is not None and not note.no_crop:
+            try:
+                faces = self._crops.add(result.file, frame, result.frames, faces)
+            except InputError as e:
+                note.no_crop = f"no crops: {_one_line(e)}"
         self._rows.write(FrameFaces.of(frame, faces, result.file))
         result.end = self._file.tell()
         result.frames += 1

@@ -73,7 +73,8 @@ def annotated_page(results: Results, root: Path | None) -> Markup:
     ]
     where = results.run.get("input") or results.folder
     lead = tag("p", about.when(results.run), class_="dim")
-    return page(f"Landmarks of {where}", lead, [s for s in sections if s[2]])
+    parts = [(id_, title, part) for id_, title, part in sections if part]
+    return page(f"Landmarks of {where}", lead, parts)
 
 
 def _outcome(outcomes: Outcomes, digest: Digest, results: Results) -> Markup:

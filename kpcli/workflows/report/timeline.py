@@ -17,7 +17,7 @@ PERSONS = 12
 FIELDS = ("confidence", "yaw", "pitch", "roll", "eyes", "mouth")
 """Of each face: degrees, mean eye aspect ratio, mouth opening; as `kpcli.types` has them."""
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 
 
 @dataclass
