@@ -34,7 +34,7 @@ class Browser:
         request = urllib.request.Request(f"{self._base}{path}", data, method=method)
         request.add_header("Content-Type", "application/json")
         try:
-            with urllib.request.urlopen(request, timeout=180) as answer:
+            with urllib.request.urlopen(request, timeout=90) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as e:
             raise AssertionError(e.read().decode()[:800]) from e
@@ -69,11 +69,6 @@ class Browser:
         path.write_bytes(base64.b64decode(self.call("GET", "/screenshot")))
         return path
 
-    def pdf(self, path: Path) -> Path:
-        answer = self.cdp("Page.printToPDF", printBackground=True, preferCSSPageSize=True)
-        path.write_bytes(base64.b64decode(answer["data"]))
-        return path
-
     def errors(self) -> list[str]:
         """What the console complained of since it was asked last."""
         entries = self.call("POST", "/se/log", type="browser")
@@ -101,10 +96,12 @@ def browser(profile: Path) -> Iterator[Browser]:
         started = Browser(f"{base}/session/{answer['sessionId']}")
         yield started
     finally:
-        if started is not None:
-            started.call("DELETE", "")
-        driver.terminate()
-        driver.wait()
+        try:
+            if started is not None:
+                started.call("DELETE", "")
+        finally:
+            driver.terminate()
+            driver.wait()
 
 
 def _wait(base: str) -> None:
