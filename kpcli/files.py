@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import itertools
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from kpcli.errors import InputError
 
@@ -60,6 +63,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def leftovers(path: Path) -> list[Path]:
+    """Temporary files that `atomic_path` of this path left where it was killed."""
+    name = re.compile(rf"\.{re.escape(path.stem)}\.[a-z0-9_]{{8}}{re.escape(path.suffix)}")
+    if not path.parent.is_dir():
+        return []
+    beside = (p for p in path.parent.iterdir() if name.fullmatch(p.name))
+    return sorted(p for p in beside if p.is_file() and not p.is_symlink())
+
+
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside ``path`` that replaces it when the block ends well."""
@@ -107,6 +119,28 @@ def staged_path(path: Path, staging: Path) -> Iterator[Path]:
 
 
 _counter = itertools.count()
+
+
+class CsvRows:
+    """Writes rows of CSV that end in a line feed, to an open text file.
+
+    As csv.writer, which before Python 3.13 leaves a carriage return without quotes: readers take
+    it for the row's end.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._plain = csv.writer(file, lineterminator="\n")
+        self._quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def writerow(self, row: Sequence[object]) -> None:
+        """Write one row."""
+        returns = any(isinstance(value, str | os.PathLike) and "\r" in str(value) for value in row)
+        (self._quoted if returns else self._plain).writerow(row)
+
+    def writerows(self, rows: Iterable[Sequence[object]]) -> None:
+        """Write some rows."""
+        for row in rows:
+            self.writerow(row)
 
 
 def remove(path: Path) -> None:

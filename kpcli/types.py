@@ -86,6 +86,7 @@ class Sample:
     it is a picture known to hold no face.
     ``pixels`` is the picture where it stands inside the dataset's own file (COFW, Kaggle);
     ``image`` is then a relative name, and `kpcli prepare` writes the picture to disk.
+    ``size`` is the picture's (width, height) as the label file has it, None where it does not say.
     """
 
     image: Path
@@ -101,6 +102,15 @@ class Sample:
     attributes: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""
     pixels: Pixels | None = None
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a format made of labels that could be read otherwise: for the summary, counted."""
+
+    text: str
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +128,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One decoded picture or video frame, upright, (H, W, 3) uint8 RGB.
+    """One decoded picture or video frame, upright, of square pixels, (H, W, 3) uint8 RGB.
 
     ``index`` counts from 1; ``moving`` says that the source has several frames in time.
     """

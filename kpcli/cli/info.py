@@ -15,7 +15,7 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Show a model's card: input, data, terms, figures, twins, weak spots."""
+    """Show a model's card: input, data, terms, figures, weak spots."""
     from kpcli.workflows.info import info
 
     info(model, say=typer.echo)

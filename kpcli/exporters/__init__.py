@@ -15,7 +15,7 @@ def need(package: str, extra: str, what: str) -> None:
     if find_spec(package) is None:
         raise ModelError(
             f"export to {what} needs {package}, which is not installed",
-            next_step=f"pip install 'kpcli[{extra}]'",
+            next_step=f"pip install '.[{extra}]', in kpcli's checkout",
         )
 
 

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpcli.errors import ModelError
+from kpcli.options import AUTO
+from kpcli.runtimes.processor import only_by_onnx
 
 FILE = "openvino"
 PACKAGE = "openvino"
-INSTALL = "kpcli[openvino]"
+INSTALL = "openvino"
 GRAPH = "model.xml"
 OUTPUTS = "kpcli_outputs"
 """Where the graph's own notes list the names of its outputs."""
@@ -54,6 +56,7 @@ class OpenvinoRuntime:
         }
 
 
-def create(path: Path, threads: int = 0) -> OpenvinoRuntime:
+def create(path: Path, threads: int = 0, device: str = AUTO) -> OpenvinoRuntime:
     """See `kpcli.catalogue.RuntimeModule`."""
+    only_by_onnx(device)
     return OpenvinoRuntime(path, threads)

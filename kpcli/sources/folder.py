@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kpcli.errors import InputError
+from kpcli.sources.unread import why_unread
 
 # fmt: off
 PICTURES = frozenset((
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib", ".gif", ".tif",
-    ".tiff", ".jp2", ".tga", ".avif", ".ppm", ".pgm", ".pbm", ".pnm",
+    ".tiff", ".jp2", ".tga", ".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".hif",
+    ".mpo", ".j2k", ".jpf", ".jpx",
 ))
 VIDEOS = frozenset((
     ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp",
-    ".ts", ".mts", ".m2ts", ".ogv",
+    ".ts", ".mts", ".m2ts", ".ogv", ".3g2", ".264", ".265", ".asf", ".avc", ".divx", ".dv", ".f4v",
+    ".h264", ".h265", ".hevc", ".ivf", ".m2t", ".m2v", ".mod", ".mpe", ".mxf", ".qt", ".tod",
+    ".vob",
 ))
 # fmt: on
 STATE = ".kpcli"
@@ -28,12 +32,14 @@ STATE = ".kpcli"
 class Listing:
     """Media files as sorted names relative to the folder (posix), and what was passed over.
 
-    ``ignored`` counts files by ending that are neither picture nor video.
+    ``ignored`` counts files by ending that are neither picture nor video; ``unread`` says of those
+    among them that look like media why they are not read.
     """
 
     root: Path
     files: tuple[str, ...]
     ignored: Counter[str]
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 def is_video(path: Path) -> bool:
@@ -69,13 +75,16 @@ def list_media(root: Path, *, recursive: bool = True, exclude: Iterable[Path] = 
         raise InputError(f"{root}: the folder cannot be read", actual=str(e)) from e
     files: list[str] = []
     ignored: Counter[str] = Counter()
+    unread: dict[str, str] = {}
     for path in _walk(root, recursive, {p.resolve() for p in exclude}):
         # A dangling link and an unreadable folder are listed: they fail by name when opened.
         if path.is_dir() or (is_media(path) and (path.is_file() or not path.exists())):
             files.append(path.relative_to(root).as_posix())
         else:
             ignored[path.suffix.lower() or "no ending"] += 1
-    return Listing(root, tuple(sorted(files)), ignored)
+            if reason := why_unread(path):
+                unread[path.relative_to(root).as_posix()] = reason
+    return Listing(root, tuple(sorted(files)), ignored, unread)
 
 
 def _walk(root: Path, recursive: bool, exclude: set[Path]) -> Iterator[Path]:

@@ -18,7 +18,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from kpcli import __version__
 from kpcli.catalogue import Detector
 from kpcli.detectors import create_detector
 from kpcli.errors import InputError, ModelError
@@ -30,6 +29,7 @@ from kpcli.options import BenchOptions
 from kpcli.runtimes import usable
 from kpcli.sources.folder import is_video, list_media
 from kpcli.types import Frame, Pixels
+from kpcli.version import __version__
 
 BATCHES = (1, 16)
 MOST_PICTURES = 16

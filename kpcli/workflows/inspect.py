@@ -57,7 +57,14 @@ def inspect(options: InspectOptions) -> list[Path]:
 
     model = load_model(bundle.weights)
     pictures = {"filters.png": filters(model)}
-    outputs, maps = _run(model, bundle.card, crop)
+    try:
+        outputs, maps = _run(model, bundle.card, crop)
+    except (ValueError, TypeError, KeyError, AttributeError) as e:
+        raise ModelError(
+            f"{bundle.weights}: the model is not what card.json beside it says",
+            actual=" ".join(str(e).split())[:300],
+            next_step="get the whole bundle once more from where it came from",
+        ) from e
     pictures["face.png"] = face(crop, outputs, bundle.card)
     for name, values in maps.items():
         if name == "heatmaps":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from kpcli.catalogue import ARCHITECTURES
@@ -16,27 +16,38 @@ from kpcli.model_bundle import DETECTION, ModelBundle
 from kpcli.options import FACE_BOXES, LOSS_NAMES, PRECISIONS, SCHEDULES, TrainOptions
 
 
-def train(options: TrainOptions, say: Callable[[str], None] = print) -> ModelBundle:
+def train(
+    options: TrainOptions, say: Callable[[str], None] = print, given: Collection[str] | None = None
+) -> ModelBundle:
     """Train, validate after every epoch and keep the best model so far under ``out/model``.
+
+    A run that is resumed goes on with its own options; of these, only ``given`` ones are looked
+    at: they must agree with the run's. None: those that are not the defaults.
 
     Raises
     ------
     InputError, UsageError, ModelError
         For data, options or weights that cannot be used; nothing written before is lost.
     """
+    from kpcli.training.run_folder import RunFolder
+
+    if not options.resume:
+        _check(options)
+    folder = RunFolder.open(options, given)
+    options = folder.options
     _check(options)
     from kpcli.architectures import architecture_task
-    from kpcli.runtimes.keras_runtime import quiet
+    from kpcli.runtimes.keras_runtime import start_keras
 
-    quiet()
+    start_keras(training=True)
     try:
         if architecture_task(options.arch) == DETECTION:
             from kpcli.training.detection.train import train_detector
 
-            return train_detector(options, say)
+            return train_detector(folder, say)
         from kpcli.training.landmarks.train import train_landmarks
 
-        return train_landmarks(options, say)
+        return train_landmarks(folder, say)
     finally:  # several trainings in one process leave little behind
         if "keras" in sys.modules:
             sys.modules["keras"].utils.clear_session()
@@ -63,5 +74,5 @@ def _check(options: TrainOptions) -> None:
         )  # fmt: skip
     if kind == "file" and not Path(weights).is_file():
         raise UsageError(f"--weights {weights}: there is no such file", expected=", ".join(taken))
-    if options.init:
+    if options.init and not options.resume:
         ModelBundle.open(options.init)

@@ -3,7 +3,8 @@
 Columns: ``file, frame, timestamp, face_id, left, top, right, bottom, confidence, success,
 x_0..x_{N-1}, y_0..y_{N-1}, confidence_0..confidence_{N-1}``, then what `Extra` adds. ``file`` is
 relative to the annotated folder; ``frame`` counts from 1; ``timestamp`` is in seconds;
-coordinates are pixels, origin at the centre of the top-left pixel. Without a face, ``success`` is
+coordinates are pixels of the frame as players show it (upright, square pixels: see
+`kpcli.sources.display`), origin at the centre of the top-left pixel. Without a face, ``success`` is
 0 and face, box and coordinates are empty. Numbers are printed with fixed digits, so that equal
 results are equal bytes.
 """

@@ -14,7 +14,7 @@ from PIL import Image
 from kpcli.cli import app
 from kpcli.model_bundle import write_card
 
-pytest.importorskip("onnx", reason="pip install 'kpcli[onnx]'")
+pytest.importorskip("onnx", reason="pip install '.[onnx]'")
 
 Run = Callable[..., tuple[int, str, str]]
 PARTS = [

@@ -292,10 +292,10 @@ def test_unknown_and_ambiguous_layouts(run: Run, tmp_path: Path) -> None:
     ("arguments", "code", "words"),
     [
         (["nowhere"], 3, "no such folder or file"),
-        (["data", "--format", "nonsense"], 2, "unknown dataset format 'nonsense'"),
+        (["data", "--format", "nonsense"], 2, "'nonsense' is not one of 'ibug'"),
         (["data", "data"], 2, "named twice"),
         (["data", "--preview", "sheet.txt"], 2, "--preview sheet.txt"),
-        (["data", "--face-box", "round"], 2, "unknown --face-box 'round'"),
+        (["data", "--face-box", "round"], 2, "'round' is not one of 'file', 'points'"),
         (["data", "--out", "data"], 2, "a folder"),
         (["data", "--out", "file/faces.csv"], 3, "cannot be written"),
         (["data", "--preview", "file/sheet.png"], 3, "cannot be written"),
@@ -399,7 +399,7 @@ def test_ctrl_c_leaves_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.Mon
     def interrupted(path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(prepare_pictures, "read_image", interrupted)
+    monkeypatch.setattr(prepare_pictures, "open_image", interrupted)
     root = build_kaggle(tmp_path / "data").root
     out = tmp_path / "o" / "f.csv"
     code, _, err = run(root, "--out", out)

@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.dataset_builders import BUILDERS, Built, build_300w_lp
+from helpers.tool_builders import TOOL_BUILDERS
 
 from kpcli.catalogue import FORMATS
 from kpcli.dataset_csv import SPLITS, n_points_of, read_dataset
 from kpcli.images import read_image
 from kpcli.options import PrepareOptions
 from kpcli.types import Sample
-from kpcli.workflows.prepare.run import find_format, prepare
+from kpcli.workflows.prepare.reading import find_format
+from kpcli.workflows.prepare.run import prepare
 
-LAYOUTS = {**BUILDERS, "300w_lp": build_300w_lp}
+ALL = {**BUILDERS, **TOOL_BUILDERS}
+LAYOUTS = {**ALL, "300w_lp": build_300w_lp}
 
 
 def format_of(layout: str) -> str:
@@ -30,7 +33,7 @@ def samples_of(layout: str, built: Built) -> list[Sample]:
 
 
 def test_every_format_has_sample_data() -> None:
-    assert set(BUILDERS) == set(FORMATS)
+    assert set(ALL) == set(FORMATS)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

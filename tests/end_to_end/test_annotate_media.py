@@ -171,7 +171,7 @@ def test_the_tree_is_mirrored_and_names_never_collide(tmp_path: Path) -> None:
 
 def test_a_video_is_a_row_a_frame_with_its_true_time(tmp_path: Path) -> None:
     pts = [0, 20, 25, 60, 61, 300]
-    write_video(tmp_path / "in" / "v" / "clip.mov", pts=pts)
+    write_video(tmp_path / "in" / "v" / "clip.mov", pts=pts, frames=[picture(64, 48)] * 6)
     report = run(tmp_path / "in", tmp_path / "out")
     table = rows(tmp_path / "out")
     assert list(table["frame"]) == [1, 2, 3, 4, 5, 6]
@@ -385,8 +385,9 @@ def test_no_input(tmp_path: Path, kind: str) -> None:
 
 def test_single_files_that_are_not_there(tmp_path: Path) -> None:
     good = write_picture(tmp_path / "a.png")
-    for bad, message in ((tmp_path / "none.png", "no such file"), (tmp_path, "a folder among")):
-        options = AnnotateOptions((good, bad), tmp_path / "out", folder=False)
+    missing = tmp_path / "none.png"
+    for inputs, message in (((missing,), "no such file"), ((good, tmp_path), "a folder among")):
+        options = AnnotateOptions(inputs, tmp_path / "out", folder=False)
         with pytest.raises(InputError, match=message):
             annotate(options, FakePredictor())
 

@@ -301,7 +301,8 @@ def test_two_runs_into_one_folder_are_refused(source: Path, tmp_path: Path) -> N
 
 def test_dry_run_lists_and_writes_nothing(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    text = dry_run(options(source, out, model=str(write_bundle(tmp_path / "model"))))
+    planned = options(source, out, model=str(write_bundle(tmp_path / "model")))
+    text = dry_run(planned).summary()
     assert len(text.splitlines()) == 75
     assert "annotate  v1.mp4" in text
     assert text.splitlines()[-1].startswith("71 pictures, 3 videos; 74 to annotate")
@@ -360,9 +361,9 @@ def test_workers_that_cannot_even_begin_are_not_started_for_ever(
 def test_a_worker_s_error_about_the_whole_run_is_raised(tmp_path: Path) -> None:
     for i in range(40):
         write_picture(tmp_path / "in" / f"{i}.png")
-    with pytest.raises(InputError, match="no such CSV of boxes"):
+    with pytest.raises(ModelError, match="not a model bundle"):
         annotate(
-            options(tmp_path / "in", tmp_path / "out", workers=2, detector="boxes_file:none.csv"),
+            options(tmp_path / "in", tmp_path / "out", workers=2, detector="builtin:none"),
             FakePredictor(),
         )
 

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from kpcli.boxes import areas
 from kpcli.geometry import CropTransform, tight_box
-from kpcli.images import read_image
 from kpcli.options import AugmentOptions
 from kpcli.progress import progress
 from kpcli.training.augment import Rng, blur, colour, gray, jpeg, photometric
-from kpcli.training.faces import FaceStore, Region
+from kpcli.training.faces import FaceStore, Region, labelled_picture
 from kpcli.types import FaceBox, Pixels, Sample
 
 Boxes = NDArray[np.float32]
@@ -63,7 +62,7 @@ class SceneStore:
         with ThreadPoolExecutor(4) as pool:
             for first in progress(range(0, len(self.scenes), 64), "loading", unit="batch"):
                 indices = range(first, min(first + 64, len(self.scenes)))
-                pictures = pool.map(lambda i: read_image(self.scenes[i].image), indices)
+                pictures = pool.map(self._read, indices)
                 for i, pixels in zip(indices, pictures, strict=True):
                     if pixels.nbytes <= room:
                         room -= pixels.nbytes
@@ -74,11 +73,22 @@ class SceneStore:
     def __len__(self) -> int:
         return len(self.scenes)
 
+    def some(self, count: int) -> SceneStore:
+        """So many of the scenes at most, spread over all, with what is in memory of them."""
+        chosen = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
+        part = SceneStore([], 0)
+        part.scenes = [self.scenes[i] for i in chosen]
+        part._kept = {n: self._kept[i] for n, i in enumerate(chosen) if i in self._kept}
+        return part
+
     def pixels(self, index: int) -> Pixels:
         """The picture (H, W, 3) of a scene."""
         if index in self._kept:
             return self._kept[index]
-        return read_image(self.scenes[index].image)
+        return self._read(index)
+
+    def _read(self, index: int) -> Pixels:
+        return labelled_picture(self.scenes[index].image, "a picture of the CSV")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from kpcli.sources.folder import STATE
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 
 DONE, NO_FACE, PARTIAL, FAILED, SKIPPED = "done", "no_face", "partial", "failed", "skipped"
+IGNORED = "ignored"
+"""In manifest.csv only: a file that looks like media, and is none that kpcli reads."""
 MANIFEST = "manifest.csv"
 RUN = "run.json"
 OVERLAYS = "overlays"

@@ -7,15 +7,15 @@ import os
 import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from kpcli import __version__
 from kpcli.errors import InputError, UsageError
 from kpcli.model_bundle import CARD, ModelBundle, ModelCard
 from kpcli.options import AnnotateOptions
 from kpcli.sources.folder import PICTURES, VIDEOS, is_video, list_media
+from kpcli.version import __version__
 from kpcli.workflows.annotate.crops import OUTPUT as CROPS
 from kpcli.workflows.annotate.ledger import OVERLAYS
 from kpcli.workflows.annotate.work import Chunk
@@ -27,11 +27,15 @@ CHUNK_FILES = 16
 
 @dataclass(frozen=True)
 class Plan:
-    """The files of a run as sorted names relative to ``root``, and what was passed over."""
+    """The files of a run as sorted names relative to ``root``, and what was passed over.
+
+    ``unread`` says why files that look like media are passed over.
+    """
 
     root: Path
     files: tuple[str, ...]
     ignored: Counter[str]
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     def chunks(self, finished: Collection[str] = ()) -> list[Chunk]:
         """Every unfinished file in one chunk: videos alone and first, pictures in groups.
@@ -61,7 +65,8 @@ def make_plan(options: AnnotateOptions) -> Plan:
     )
     number, count = options.shard
     files = tuple(f for f in plan.files if count == 1 or shard_of(f, count) == number)
-    return replace(plan, files=files)
+    unread = {f: w for f, w in plan.unread.items() if count == 1 or shard_of(f, count) == number}
+    return replace(plan, files=files, unread=unread)
 
 
 def shard_of(file: str, count: int) -> int:
@@ -76,13 +81,14 @@ def _folder_plan(options: AnnotateOptions, folder: Path) -> Plan:
     listing = list_media(folder, recursive=options.recursive, exclude=exclude)
     if not listing.files:
         found = ", ".join(f"{n} {ending}" for ending, n in listing.ignored.most_common(8))
+        found += "".join(f"; {file}: {why}" for file, why in [*listing.unread.items()][:3])
         raise InputError(
             f"{folder}: no picture or video to annotate",
             expected=f"pictures ({_endings(PICTURES)}) or videos ({_endings(VIDEOS)})",
             actual=f"other files: {found}" if found else "an empty folder",
             next_step="" if options.recursive else "leave out --no-recursive to look deeper",
         )
-    return Plan(folder, listing.files, listing.ignored)
+    return Plan(folder, listing.files, listing.ignored, listing.unread)
 
 
 def _files_plan(inputs: tuple[Path, ...]) -> Plan:
@@ -93,8 +99,8 @@ def _files_plan(inputs: tuple[Path, ...]) -> Plan:
             raise InputError(
                 f"{path}: a folder among the files", next_step="kpcli annotate folder DIR"
             )
-        if not path.is_file():
-            raise InputError(f"{path}: there is no such file")
+    if not any(path.is_file() for path in inputs):  # else the missing ones are failures of theirs
+        raise InputError(f"{inputs[0]}: there is no such file")
     paths = [path.absolute() for path in inputs]
     root = Path(os.path.commonpath([path.parent for path in paths]))
     return Plan(root, tuple(sorted({p.relative_to(root).as_posix() for p in paths})), Counter())

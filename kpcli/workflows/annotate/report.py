@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from kpcli import __version__
 from kpcli.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED
-from kpcli.files import staged_path
+from kpcli.files import CsvRows, staged_path
 from kpcli.options import AnnotateOptions, MergeOptions
+from kpcli.version import __version__
 from kpcli.workflows.annotate.ledger import (
     DONE,
     FAILED,
+    IGNORED,
     MANIFEST,
     NO_FACE,
     OVERLAYS,
@@ -50,6 +51,10 @@ class Report:
     interrupted: bool
     runtime: str
     written: Sequence[Path]
+    unread: int = 0
+    """Ignored files that look like media."""
+    plan: Sequence[str] = ()
+    """Of a dry run, which did nothing: what would be done, a line a file."""
 
     @property
     def exit_code(self) -> int:
@@ -60,6 +65,8 @@ class Report:
 
     def summary(self) -> str:
         """Plain words for the end of the run."""
+        if self.plan:
+            return "\n".join(self.plan)
         done = sum(self.counts.values())
         lines = [f"{many(done, 'file')}, {many(self.frames, 'frame')}, {many(self.faces, 'face')}"]
         words = {
@@ -73,7 +80,8 @@ class Report:
         if self.ignored:
             kinds = ", ".join(f"{n} {e}" for e, n in self.ignored.most_common(5))
             ignored = sum(self.ignored.values())
-            lines.append(f"  {ignored} ignored, neither picture nor video: {kinds}")
+            media = f" ({self.unread} look like media, see {MANIFEST})" if self.unread else ""
+            lines.append(f"  {ignored} ignored, neither picture nor video: {kinds}{media}")
         lines += [f"  {r.status}: {r.file}: {r.reason}" for r in self.problems[:_NAMED]]
         if len(self.problems) > _NAMED:
             lines.append(f"  ... and {len(self.problems) - _NAMED} more, see {MANIFEST}")
@@ -107,6 +115,7 @@ def make_report(
     overlays: bool,
     interrupted: bool = False,
     runtime: str = "",
+    unread: int = 0,
 ) -> Report:
     """Count the outcomes of the files."""
     return Report(
@@ -122,18 +131,25 @@ def make_report(
         interrupted=interrupted,
         runtime=runtime,
         written=written,
+        unread=unread,
     )
 
 
-def write_manifest(path: Path, staging: Path, results: Iterable[FileResult]) -> None:
-    """manifest.csv: what became of each file."""
+def write_manifest(
+    path: Path,
+    staging: Path,
+    results: Sequence[FileResult],
+    unread: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """manifest.csv: what became of each file, and why others that look like media are ignored."""
+    ignored = [FileResult(file, IGNORED, reason=reason) for file, reason in unread.items()]
     with (
         staged_path(path, staging) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
+        writer = CsvRows(file)
         writer.writerow(["file", "status", "faces", "reason", "seconds"])
-        for r in results:
+        for r in sorted([*results, *ignored], key=lambda r: r.file):
             writer.writerow([r.file, r.status, r.faces, r.reason, f"{r.seconds:.3f}"])
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from kpcli.catalogue import DETECTORS
+from kpcli.detectors import create_detector
+from kpcli.detectors.boxes_file import BoxesFile
 from kpcli.errors import UsageError
+from kpcli.inference.suitability import check_detector
 from kpcli.inference.upright import FacePredictor
 from kpcli.model_bundle import ModelBundle
 from kpcli.options import SMOOTHINGS, AnnotateOptions
@@ -38,11 +42,15 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
         If the input, the output, the model or the detector cannot be used at all. What is wrong
         with single files stands in the report.
     """
+    if options.dry_run:
+        return dry_run(options)
     started = time.time()
     _check_names(options)
     plan = make_plan(options)
     bundle = None if predictor else ModelBundle.open(options.model)
     card = predictor.card if predictor else ModelBundle.open(options.model).card
+    check_detector(card, options.detector)
+    _check_boxes(plan, options)
     ledger = Ledger(options.out, outputs())
     now = settings(options, plan, card, bundle)
     ledger.open(now, resume=options.resume, overwrite=options.overwrite)
@@ -60,13 +68,22 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
             overlays=options.overlays,
             interrupted=interrupted,
             runtime=runtime,
+            unread=len(plan.unread),
         )
-        write_manifest(options.out / MANIFEST, ledger.staging, results)
+        write_manifest(options.out / MANIFEST, ledger.staging, results, plan.unread)
         root = str(plan.root.resolve())
         write_run(options, card.name, scheme.name, report, ledger.staging, started, root)
         return report
     finally:
         ledger.close()
+
+
+def _check_boxes(plan: Plan, options: AnnotateOptions) -> None:
+    """Refuse a CSV of boxes that names none of the files; of a shard's few it may name none."""
+    if options.shard == (1, 1) and options.detector.partition(":")[0] == "boxes_file":
+        detector = create_detector(options.detector)
+        if isinstance(detector, BoxesFile):
+            detector.check(plan.root / file for file in plan.files)
 
 
 def _check_names(options: AnnotateOptions) -> None:
@@ -78,11 +95,12 @@ def _check_names(options: AnnotateOptions) -> None:
         raise UsageError(f"unknown smoothing {options.smooth!r}", expected=", ".join(SMOOTHINGS))
 
 
-def dry_run(options: AnnotateOptions) -> str:
-    """What `annotate` would do, a line a file; nothing is written."""
+def dry_run(options: AnnotateOptions) -> Report:
+    """A report with a plan of what `annotate` would do; nothing is written."""
     _check_names(options)
     plan = make_plan(options)
     bundle = ModelBundle.open(options.model)
+    check_detector(bundle.card, options.detector)
     ledger = Ledger(options.out)
     ledger.check(
         settings(options, plan, bundle.card, bundle),
@@ -97,7 +115,10 @@ def dry_run(options: AnnotateOptions) -> str:
         f"{many(len(plan.files) - videos, 'picture')}, {many(videos, 'video')}; "
         f"{left} to annotate with {options.model} and {options.detector} into {options.out}"
     )
-    return "\n".join(lines)
+    nothing = make_report(
+        options.out, [], planned=left, ignored=plan.ignored, written=(), overlays=False
+    )
+    return replace(nothing, plan=lines)
 
 
 def _work(

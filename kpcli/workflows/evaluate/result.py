@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from kpcli.metrics import Floats, Protocol
 from kpcli.options import EvalOptions
 from kpcli.schemes import LandmarkScheme
 from kpcli.workflows.evaluate.faces import ScoredFace, Unreadable
+
+if TYPE_CHECKING:
+    from kpcli.workflows.evaluate.comparison import Comparison
 
 LABELS = "labels"
 
@@ -32,11 +36,19 @@ class Evaluation:
     errors: Floats
     region_errors: dict[str, Floats]
     unreadable: Sequence[Unreadable]
+    comparisons: Sequence[Comparison] = ()
+    """Of each model that this one was scored against."""
+    lines: Sequence[str] = ()
+    """What the command says of it."""
 
     @property
     def unscored(self) -> int:
         """Faces whose label lacks the points that the protocol divides by."""
         return int(np.isnan(self.errors).sum())
+
+    def summary(self) -> str:
+        """The table, and where the report lies."""
+        return "\n".join(self.lines)
 
     @property
     def exit_code(self) -> int:

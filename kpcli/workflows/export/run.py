@@ -5,13 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kpcli import __version__
 from kpcli.catalogue import EXPORTERS, ExporterModule, Runtime
 from kpcli.dataset_csv import read_dataset
 from kpcli.errors import InputError, ModelError, UsageError
@@ -19,6 +18,7 @@ from kpcli.files import atomic_folder, atomic_path
 from kpcli.model_bundle import DETECTION, LANDMARKS, ModelBundle, ModelCard, assets, write_card
 from kpcli.options import ExportOptions
 from kpcli.types import Sample
+from kpcli.version import __version__
 from kpcli.workflows.export.checks import (
     Checks,
     calibration_input,
@@ -32,10 +32,22 @@ CALIBRATE = {LANDMARKS: 128, DETECTION: 48}
 """Faces or pictures that set the ranges of int8."""
 
 
-def export(options: ExportOptions, say: Callable[[str], None] = print) -> Path:
+@dataclass(frozen=True)
+class Exported:
+    """The file or folder that was written, and what its checks gave."""
+
+    path: Path
+    lines: Sequence[str]
+
+    def summary(self) -> str:
+        """Size, deviation from Keras, errors on the faces it was checked on."""
+        return "\n".join(self.lines)
+
+
+def export(options: ExportOptions, say: Callable[[str], None] = print) -> Exported:
     """Write the twin beside model.keras, and what its checks gave into the card.
 
-    With ``out``, the twin comes into a copy of the bundle, made there; returns its path.
+    With ``out``, the twin comes into a copy of the bundle, made there.
 
     Raises
     ------
@@ -70,11 +82,12 @@ def export(options: ExportOptions, say: Callable[[str], None] = print) -> Path:
                 next_step="choose another --out",
             )
         with atomic_folder(options.out) as folder:
+            bundle.file(".")  # nothing is copied that a link names elsewhere
             shutil.copytree(bundle.path, folder, dirs_exist_ok=True)
             lines = _export(options, ModelBundle.open(folder), exporter, options.out)
     for line in lines:
         say(line)
-    return (options.out or bundle.path) / exporter.FILE
+    return Exported((options.out or bundle.path) / exporter.FILE, lines)
 
 
 def _export(

@@ -14,7 +14,7 @@ from typing import Self
 
 from kpcli.errors import InputError
 from kpcli.files import atomic_folder
-from kpcli.images import read_image, write_image
+from kpcli.images import decode, open_image, orientation_of, write_image
 from kpcli.progress import progress
 from kpcli.types import Sample
 from kpcli.workflows.prepare.duplicates import Fingerprint, fingerprint
@@ -93,8 +93,12 @@ def look_at_pictures(samples: Sequence[Sample]) -> Seen:
 
 def _look(path: Path) -> tuple[PictureFacts, Fingerprint | None]:
     try:
-        pixels = read_image(path)
+        with open_image(path) as image:
+            stored, orientation = image.size, orientation_of(image)
+            pixels = decode(image, path)
     except InputError as e:
         missing = isinstance(e.__cause__, (FileNotFoundError, NotADirectoryError))
         return PictureFacts(missing=missing, problem=e.actual or e.what), None
-    return PictureFacts(pixels.shape[1], pixels.shape[0]), fingerprint(pixels)
+    height, width = pixels.shape[:2]
+    facts = PictureFacts(width, height, stored=stored, orientation=orientation)
+    return facts, fingerprint(pixels)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kpcli.files import atomic_path
-from kpcli.types import Reject, Sample
+from kpcli.files import CsvRows, atomic_path
+from kpcli.schemes import scheme_name
+from kpcli.types import Note, Reject, Sample
 from kpcli.workflows.prepare.duplicates import Duplicate
 
 _ORIGIN = re.compile(r"(.*): ?((?:\w+ )?\d+)\Z")
@@ -24,11 +24,12 @@ class Prepared:
     samples: Sequence[Sample]
     rejects: Sequence[Reject]
     duplicates: Sequence[Duplicate]
+    notes: Sequence[Note] = ()
 
     def summary(self) -> str:
         """Rows per dataset, split and scheme, rejects per reason, duplicates."""
         lines = []
-        keys = Counter((s.dataset, s.split, s.scheme) for s in self.samples)
+        keys = Counter((s.dataset, s.split, scheme_name(s.scheme)) for s in self.samples)
         for (dataset, split, scheme), rows in sorted(keys.items()):
             chosen = [s for s in self.samples if (s.dataset, s.split) == (dataset, split)]
             pictures = len({s.image for s in chosen})
@@ -37,6 +38,10 @@ class Prepared:
                 f"{dataset}  {split}  {scheme}: {rows} rows, {pictures} pictures, {groups} groups"
             )
         lines.append(f"{self.out}: {len(self.samples)} rows")
+        noted: Counter[str] = Counter()
+        for note in self.notes:
+            noted[note.text] += note.count
+        lines += [f"  {count} {text}" for text, count in noted.items()]
         if self.rejects:
             lines.append(f"{rejects_path(self.out)}: {len(self.rejects)} rejected")
             reasons = Counter(r.reason for r in self.rejects)
@@ -91,4 +96,4 @@ def _write_table(path: Path, header: list[str], rows: list[list[str]]) -> None:
         path.unlink(missing_ok=True)
         return
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+        CsvRows(file).writerows([header, *rows])

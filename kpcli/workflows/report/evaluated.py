@@ -22,7 +22,7 @@ from kpcli.workflows.report.results import csv_rows, read_json
 from kpcli.workflows.report.thumbnails import jpeg_uri
 
 METRICS, PER_FACE, WORST = "metrics.json", "per_face.csv", "worst.png"
-GROUPS = ("subsets", "attributes", "regions", "sizes")
+GROUPS = ("groups", "subsets", "attributes", "regions", "sizes")
 SCORES = (("faces", "faces"), ("missed", "missed"), ("nme_mean", "NME %"),
           ("nme_median", "median %"), ("failure_rate", "FR %"), ("auc", "AUC %"))  # fmt: skip
 NAMED = 100

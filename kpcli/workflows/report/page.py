@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from kpcli import __version__
+from kpcli.version import __version__
 from kpcli.workflows.report.markup import Markup, tag
 
 GENERATOR = "kpcli report"

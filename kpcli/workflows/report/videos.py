@@ -157,7 +157,8 @@ def _track(
     for at, words in marks:
         x = round(frame.at(at, 0)[0], 1)
         parts.append(tag("line", tag("title", words), x1=x, x2=x, y1=0, y2=10, class_="mark"))
-    parts.append(tag("text", label, x=LEFT + 5, y=frame.top + 9, class_="row"))
+    y = frame.top + 9 if limit is None else frame.height - frame.bottom - 4  # sure faces lie high
+    parts.append(tag("text", label, x=LEFT + 5, y=y, class_="row"))
     parts.append(_cursor(frame.height))
     return charts.svg(frame, f"{label}: {', '.join(name for name, _ in series)}", parts)
 

@@ -12,6 +12,7 @@ from kpcli.detectors.builtin import FaceDetector
 from kpcli.errors import ModelError
 from kpcli.letterbox import Letterbox
 from kpcli.model_bundle import DETECTION, ModelCard, write_card
+from kpcli.schemes import IBUG68
 from kpcli.types import Frame
 
 STRIDES = (8, 16, 32, 64)
@@ -95,7 +96,29 @@ def test_large_faces_come_from_the_smaller_picture_and_only_once():
     runtime = Bright()
     (face,) = FaceDetector(card(face_box="file"), runtime).detect([still(pixels)])[0]
     assert (face.left, face.bottom) == pytest.approx((99.5, 499.5), abs=4)
-    assert [shape[1] for shape in runtime.shapes] == [640, 256]
+    assert [shape[1] for shape in runtime.shapes] == [320, 128], "the cheap look was enough"
+
+
+def test_small_or_doubtful_faces_and_none_ask_for_the_full_look():
+    small, large = picture(640, 640, (100, 100, 130, 130)), picture(640, 640, (100, 100, 500, 500))
+    for pixels, logit, sizes in (
+        (small, 4.0, [320, 128, 640, 256]),
+        (large, -4.0, [320, 128, 640, 256, 320, 128]),
+        (large, 1.0, [320, 128, 640, 256, 320, 128]),
+    ):
+        runtime = Bright(logit)
+        FaceDetector(card(face_box="file"), runtime).detect([still(pixels)])
+        shapes = [shape[1] for shape in runtime.shapes]
+        assert shapes[: len(sizes)] == sizes
+
+
+def test_the_glance_of_a_video_takes_no_full_look():
+    runtime = Bright()
+    (face,) = FaceDetector(card(face_box="file"), runtime).glance(
+        [still(picture(640, 640, (100, 100, 500, 500)))]
+    )[0]
+    assert (face.left, face.bottom) == pytest.approx((99.5, 499.5), abs=4)
+    assert [shape[1] for shape in runtime.shapes] == [320, 128]
 
 
 class Lying(Bright):
@@ -176,7 +199,7 @@ def test_scores_are_calibrated_and_low_ones_left_out():
 def test_small_pictures_are_not_blown_up_without_limit():
     runtime = Bright()
     FaceDetector(card(), runtime).detect([still(picture(30, 30, (5, 5, 25, 25)))])
-    assert runtime.shapes == [(1, 128, 128, 3), (1, 64, 64, 3)]
+    assert runtime.shapes[2:4] == [(1, 128, 128, 3), (1, 64, 64, 3)], "30 pixels, fourfold"
 
 
 def test_no_pictures_no_faces():
@@ -193,7 +216,7 @@ def test_the_size_is_the_long_side_at_work():
 
 
 def test_a_landmark_bundle_is_no_detector(tmp_path):
-    write_card(card(task="landmarks", strides=()), tmp_path)
+    write_card(card(task="landmarks", strides=(), scheme=IBUG68.to_json()), tmp_path)
     with pytest.raises(ModelError, match="not a face detector"):
         create_detector(f"builtin:{tmp_path}")
     with pytest.raises(ModelError, match="not a model bundle"):

@@ -8,6 +8,7 @@ hand (a sign of life), True once it is ready, or why it cannot go on.
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.spawn
 import os
 import pickle
 import signal
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from typing import Any
 
 from kpcli.errors import KpcliError
 from kpcli.inference.finder import FaceFinder
@@ -50,7 +52,7 @@ class _Process(Worker):
         self.process: SpawnProcess = context.Process(
             target=_work, args=(theirs, job, predictor), daemon=True
         )
-        with _no_interrupts():
+        with _no_interrupts(), _main_not_imported():
             self.process.start()
         theirs.close()
 
@@ -66,6 +68,26 @@ def _no_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _main_not_imported() -> Iterator[None]:
+    """Processes that are started here do not run the caller's script again.
+
+    Spawn imports the main module in every child, so that functions of it may be sent there. We
+    send none; and a plain script, which has no ``if __name__ == "__main__"``, would annotate
+    again in each child. joblib leaves these keys out likewise.
+    """
+    usual = multiprocessing.spawn.get_preparation_data
+
+    def without_main(name: str) -> dict[str, Any]:
+        return {k: v for k, v in usual(name).items() if not k.startswith("init_main")}
+
+    multiprocessing.spawn.get_preparation_data = without_main
+    try:
+        yield
+    finally:
+        multiprocessing.spawn.get_preparation_data = usual
 
 
 class _Processes(Pool[_Process]):

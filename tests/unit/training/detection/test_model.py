@@ -11,10 +11,10 @@ import pytest
 from kpcli.architectures import face_detector
 from kpcli.boxes import pairwise_iou
 from kpcli.cells import cell_grid, decode, encode
-from kpcli.dataset_csv import BOXES, read_dataset, write_dataset
+from kpcli.dataset_csv import BOXES, label_box, read_dataset, write_dataset
 from kpcli.errors import InputError
 from kpcli.geometry import CropTransform, tight_box
-from kpcli.images import write_image
+from kpcli.images import upright_size, write_image
 from kpcli.model_bundle import DETECTION, ModelBundle
 from kpcli.options import AugmentOptions, DetectionOptions, TrainOptions
 from kpcli.splits import cut_by_group
@@ -322,7 +322,14 @@ def small_network(monkeypatch) -> None:
 def test_train_makes_a_bundle_and_goes_on(boxes_csv: Path, faces_csv: Path):
     said: list[str] = []
     wanted = options(boxes_csv, faces=faces_csv)
-    train(replace(wanted, epochs=1), said.append)
+
+    def stop(text: str) -> None:
+        said.append(text)
+        if text.startswith("epoch 1/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(wanted, stop)
     bundle = train(replace(wanted, resume=True), said.append)
     card = ModelBundle.open(bundle.path).card
     assert card.task == DETECTION
@@ -330,14 +337,31 @@ def test_train_makes_a_bundle_and_goes_on(boxes_csv: Path, faces_csv: Path):
     assert card.strides == STRIDES
     assert set(card.outputs) == {"score", "box", "landmark_box"}
     assert set(card.calibration) == {"score_slope", "score_offset"}
-    assert [s.split()[1] for s in said if s.startswith("epoch")] == ["1/1", "2/2"]
+    assert [s.split()[1] for s in said if s.startswith("epoch")] == ["1/2", "1/2", "2/2"]
     for name in ("history.csv", "curves.png", "augmented.png", "samples.png", "run.json"):
         assert (wanted.out / name).is_file()
 
 
-def test_landmarks_as_boxes_and_boxes_as_landmarks_are_refused(boxes_csv, faces_csv):
-    with pytest.raises(InputError, match="holds landmarks"):
-        train(options(faces_csv), lambda _: None)
+def test_a_csv_of_landmarks_gives_the_boxes_that_its_model_takes(faces_csv):
+    samples = read_dataset(faces_csv)
+    for kind in ("landmarks", "dataset", "image"):
+        parts = train_detector._boxes(replace(options(faces_csv), face_box=kind, val=0.3))
+        rows = [row for part in parts for row in part]
+        assert len(rows) == len([s for s in samples if s.split != "test"])
+        assert {row.scheme for row in rows} == {BOXES}
+        by_picture = {s.image: s for s in samples}
+        for row in rows:
+            size = upright_size(row.image)
+            assert row.face == label_box(by_picture[row.image], kind, size)
+
+
+def test_a_detector_is_trained_on_landmarks(faces_csv):
+    bundle = train(options(faces_csv, epochs=1, val=0.4), lambda _: None)
+    assert bundle.card.face_box == "dataset"  # its boxes are those that it was shown
+    assert bundle.card.training["boxes"] > 0
+
+
+def test_boxes_as_landmarks_are_refused(boxes_csv):
     with pytest.raises(InputError, match="no landmarks"):
         train(options(boxes_csv, faces=boxes_csv), lambda _: None)
 
@@ -354,5 +378,5 @@ def test_validation_pictures_are_the_same_for_every_seed(boxes_csv: Path):
 def test_one_picture_is_too_few(boxes_csv: Path):
     lines = boxes_csv.read_text().splitlines()
     boxes_csv.write_text("\n".join(lines[:2]) + "\n")
-    with pytest.raises(InputError, match="no boxes to"):
+    with pytest.raises(InputError, match="one row is too few"):
         train(options(boxes_csv), lambda _: None)
