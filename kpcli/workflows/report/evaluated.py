@@ -18,10 +18,11 @@ from kpcli.workflows.report import charts
 from kpcli.workflows.report.about import card_part
 from kpcli.workflows.report.markup import Markup, facts, name, section, table, tag
 from kpcli.workflows.report.page import page
-from kpcli.workflows.report.results import csv_rows, read_json
+from kpcli.workflows.report.results import csv_rows, read_json, read_list
 from kpcli.workflows.report.thumbnails import jpeg_uri
 
 METRICS, PER_FACE, WORST = "metrics.json", "per_face.csv", "worst.png"
+COMPARISON = "comparison.json"
 GROUPS = ("groups", "subsets", "attributes", "regions", "sizes")
 SCORES = (("faces", "faces"), ("missed", "missed"), ("nme_mean", "NME %"),
           ("nme_median", "median %"), ("failure_rate", "FR %"), ("auc", "AUC %"))  # fmt: skip
@@ -126,7 +127,21 @@ def _scores(scored: Scored) -> Markup:
         "Scores",
         tag("ul", [tag("li", tag("b", a), b) for a, b in tiles], class_="tiles"),
         facts((k, v) for k, v in rows if v not in (None, "")),
+        _comparisons(scored.folder),
     )
+
+
+def _comparisons(folder: Path) -> Markup | None:
+    """What ``eval --model A --model B`` found, model by model."""
+    rows = [
+        [row.get("b", ""), row.get("a", ""), number(row.get("faces")),
+         number(row.get("difference"), 3),
+         " to ".join(number(v, 3) for v in row.get("interval") or ()), number(row.get("better"), 0)]
+        for row in read_list(folder / COMPARISON)
+    ]  # fmt: skip
+    head = ("model", "less", "faces", "NME, points", "95 % interval", "better on, %")
+    caption = "Other models on the same faces; below 0 the model is better"
+    return table(head, rows, caption, numbers=range(2, 6)) if rows else None
 
 
 def _curves(scored: Scored) -> Markup:

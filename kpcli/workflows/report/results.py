@@ -110,11 +110,21 @@ def csv_rows(path: Path) -> Iterator[dict[str, str]]:
 
 def read_json(path: Path) -> dict[str, Any]:
     """An object; empty where there is none that can be read."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
+    values = _json(path)
     return values if isinstance(values, dict) else {}
+
+
+def read_list(path: Path) -> list[dict[str, Any]]:
+    """The objects of a list; empty where there is none that can be read."""
+    values = _json(path)
+    return [v for v in values if isinstance(v, dict)] if isinstance(values, list) else []
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def _card(run: Mapping[str, Any]) -> ModelCard | None:
