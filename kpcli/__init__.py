@@ -15,6 +15,7 @@ Importing this loads nothing heavy: a name loads what it needs when it is first 
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from kpcli.version import __version__
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
         TrainOptions,
     )
     from kpcli.types import Face, FaceBox, FrameFaces, HeadPose
+
+# ONNX Runtime 1.29 and later else write a device id below the home folder, and report home. It
+# reads this when it is imported, in workers and on Ray's nodes too: all of them import kpcli first.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 _HOMES = {
     "kpcli.errors": ("InputError", "KpcliError", "ModelError", "UsageError"),

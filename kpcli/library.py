@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kpcli.choices import checked, shows_fields
+from kpcli.errors import shown
 from kpcli.options import (
     AnnotateOptions,
     AugmentOptions,
@@ -287,4 +288,4 @@ def read_landmarks(path: Name, *, long: bool = False) -> pd.DataFrame:
 
 
 def _say(verbose: bool) -> Callable[[str], None]:
-    return print if verbose else lambda line: None
+    return (lambda line: print(shown(line))) if verbose else lambda line: None

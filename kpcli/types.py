@@ -221,6 +221,12 @@ class FrameFaces:
     height: int
     faces: tuple[Face, ...]
     moving: bool = False
+    output: str = ""
+
+    @property
+    def stem(self) -> str:
+        """What names of outputs begin with: the file's, unless two files' would be the same."""
+        return self.output or self.file
 
     @classmethod
     def of(cls, frame: Frame, faces: tuple[Face, ...], file: str) -> FrameFaces:

@@ -21,6 +21,7 @@ from kpcli.cli import (
     train,
 )
 from kpcli.cli.shared import add
+from kpcli.cli.terminal import steady
 from kpcli.errors import EXIT_INTERRUPTED, KpcliError
 from kpcli.version import __version__
 
@@ -83,6 +84,11 @@ add(app, "bench", bench.command)
 
 def main() -> None:
     """Run the command line; a `KpcliError` becomes its message on stderr and its exit code."""
+    with steady():
+        _main()
+
+
+def _main() -> None:
     try:
         app(prog_name="kpcli")
     except KpcliError as e:

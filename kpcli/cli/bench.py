@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kpcli.cli.shared import Model, values
+from kpcli.cli.terminal import say
 from kpcli.options import BenchOptions
 
 _D = BenchOptions()
@@ -28,4 +29,4 @@ def command(
     given = values(context, BenchOptions)
     from kpcli.workflows.bench import bench
 
-    bench(BenchOptions(**given | {"pictures": tuple(pictures or ())}), say=typer.echo)
+    bench(BenchOptions(**given | {"pictures": tuple(pictures or ())}), say=say)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from kpcli.cli.terminal import say
+
 
 def command(
     model: Annotated[
@@ -18,4 +20,4 @@ def command(
     """Show a model's card: input, data, terms, figures, weak spots."""
     from kpcli.workflows.info import info
 
-    info(model, say=typer.echo)
+    info(model, say=say)

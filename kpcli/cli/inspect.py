@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from kpcli.cli.terminal import say
 from kpcli.options import InspectOptions
 
 _D = InspectOptions(model="", image=Path(), out=Path())
@@ -22,4 +23,4 @@ def command(
     from kpcli.workflows.inspect import inspect
 
     for path in inspect(InspectOptions(model, image, out, detector)):
-        typer.echo(path)
+        say(path)

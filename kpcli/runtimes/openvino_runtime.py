@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,11 @@ OUTPUTS = "kpcli_outputs"
 """Where the graph's own notes list the names of its outputs."""
 
 
+def no_telemetry() -> None:
+    """Have OpenVINO, before it is imported, do without the package that reports to Intel."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+
 class OpenvinoRuntime:
     """Runs an OpenVINO graph with one input in NHWC order.
 
@@ -31,6 +37,7 @@ class OpenvinoRuntime:
     """
 
     def __init__(self, path: Path, threads: int = 0) -> None:
+        no_telemetry()
         import openvino
 
         # Else it rounds to bfloat16 on CPUs that can: other numbers on other machines.

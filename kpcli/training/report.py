@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ import cv2
 import numpy as np
 
 from kpcli.drawing import EDGE, POINT, TRUTH, contact_sheet, draw_landmarks
-from kpcli.files import atomic_path
+from kpcli.files import atomic_folder, atomic_path
 from kpcli.images import write_image
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import Points
@@ -115,10 +114,10 @@ def _write_tensorboard(rows: Sequence[dict[str, float]], folder: Path) -> None:
     """Every column by epoch; the log is made anew, so that a resumed run has no double steps."""
     from tensorboard.summary import Writer
 
-    shutil.rmtree(folder, ignore_errors=True)
-    writer = Writer(str(folder))
-    for row in rows:
-        for name, value in row.items():
-            if name != "epoch":
-                writer.add_scalar(name, value, int(row["epoch"]))
-    writer.close()
+    with atomic_folder(folder) as temporary:
+        writer = Writer(str(temporary))
+        for row in rows:
+            for name, value in row.items():
+                if name != "epoch":
+                    writer.add_scalar(name, value, int(row["epoch"]))
+        writer.close()

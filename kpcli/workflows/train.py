@@ -11,9 +11,11 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from kpcli.catalogue import ARCHITECTURES
-from kpcli.errors import UsageError
-from kpcli.model_bundle import DETECTION, ModelBundle
+from kpcli.errors import InputError, UsageError
+from kpcli.exporters import foreign_twins
+from kpcli.model_bundle import CARD, DETECTION, WEIGHTS, ModelBundle
 from kpcli.options import FACE_BOXES, LOSS_NAMES, PRECISIONS, SCHEDULES, TrainOptions
+from kpcli.outputs import Outputs
 
 
 def train(
@@ -36,22 +38,50 @@ def train(
     folder = RunFolder.open(options, given)
     options = folder.options
     _check(options)
+    outputs = Outputs(options.out, "train")
+    check_run(options, outputs)
     from kpcli.architectures import architecture_task
     from kpcli.runtimes.keras_runtime import start_keras
 
     start_keras(training=True)
     try:
-        if architecture_task(options.arch) == DETECTION:
-            from kpcli.training.detection.train import train_detector
+        with outputs.recording():
+            if architecture_task(options.arch) == DETECTION:
+                from kpcli.training.detection.train import train_detector
 
-            return train_detector(folder, say)
-        from kpcli.training.landmarks.train import train_landmarks
+                return train_detector(folder, say)
+            from kpcli.training.landmarks.train import train_landmarks
 
-        return train_landmarks(folder, say)
+            return train_landmarks(folder, say)
     finally:  # several trainings in one process leave little behind
         if "keras" in sys.modules:
             sys.modules["keras"].utils.clear_session()
         gc.collect()
+
+
+BUNDLE_TWINS = "a twin that export wrote there, and that card.json records"
+
+
+def check_run(options: TrainOptions, outputs: Outputs) -> None:
+    """See that nothing of the user's is in the way of the run.
+
+    Raises
+    ------
+    InputError
+        Naming the file.
+    """
+    from kpcli.training.run_folder import BUNDLE, OURS
+
+    outputs.check(
+        [*(name for name in OURS if name != BUNDLE), f"{BUNDLE}/{WEIGHTS}", f"{BUNDLE}/{CARD}"]
+    )
+    outputs.spare([options.csv])
+    bundle = options.out / BUNDLE
+    for twin in foreign_twins(bundle):
+        raise InputError(
+            f"{twin}: in the way of the model", expected=f"nothing there, or {BUNDLE_TWINS}",
+            next_step="move it away, or choose another --out",
+        )  # fmt: skip
 
 
 def _check(options: TrainOptions) -> None:

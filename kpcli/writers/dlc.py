@@ -59,7 +59,7 @@ class DlcFolder:
         faces = {face.track: face for face in frame.faces}
         for track in faces.keys() - self._tables.keys():
             # A face that comes late has not been seen in the frames before.
-            self._tables[track] = self._folder / f"{frame.file}_{track}.csv"
+            self._tables[track] = self._folder / f"{frame.stem}_{track}.csv"
             self._add(self._tables[track], (f"{i}{self._unseen}\n" for i in self._indices))
         self._indices.append(frame.index - 1)
         for track, path in self._tables.items():

@@ -29,6 +29,7 @@ from kpcli.images import read_image
 from kpcli.options import AnnotateOptions, FrameSelection
 from kpcli.sources import read_frames
 from kpcli.types import Measures
+from kpcli.workflows.annotate import overlays
 from kpcli.workflows.annotate.report import Report
 from kpcli.workflows.annotate.run import annotate
 from kpcli.writers.coco import FILE, OUTPUT
@@ -402,14 +403,25 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
         run(tmp_path / "in", tmp_path / "file")
 
 
-def test_overlays_that_cannot_be_written_cost_no_rows(tmp_path: Path) -> None:
-    write_picture(tmp_path / "in" / "x" / "a.png")
-    write_video(tmp_path / "in" / "x" / "v.mp4", 4)
-    write_picture(tmp_path / "in" / "b.png")
-    (tmp_path / "out" / "overlays").mkdir(parents=True)
-    (tmp_path / "out" / "overlays" / "x").write_text("in the way")
+@pytest.mark.parametrize("error", [ValueError("odd"), OSError(28, "No space left"), MemoryError()])
+def test_overlays_that_cannot_be_written_cost_no_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    write_picture(tmp_path / "in" / "x" / "a.png", picture(60, 50))
+    write_video(tmp_path / "in" / "x" / "v.mp4", 4, frames=[picture(60, 50)] * 4)
+    write_picture(tmp_path / "in" / "b.png", picture(40, 30))
+    plain = overlays.draw_faces
+
+    def fails(pixels: np.ndarray, *more: object) -> None:
+        if pixels.shape[1] == 60:
+            raise error
+        plain(pixels, *more)
+
+    monkeypatch.setattr(overlays, "draw_faces", fails)
     report = run(tmp_path / "in", tmp_path / "out")
     assert report.counts == {"done": 1, "partial": 2}
+    assert report.exit_code == 5
+    assert [p.name for p in (tmp_path / "out" / "overlays").rglob("*")] == ["b.png"]
     assert len(rows(tmp_path / "out")) == 6
     reasons = {f: r["reason"] for f, r in manifest(tmp_path / "out").items()}
     assert reasons["x/a.png"].startswith("no overlay:")

@@ -278,11 +278,19 @@ def test_resume_tries_again_what_failed(tmp_path: Path) -> None:
     assert annotate(options(folder, out, resume=True), FakePredictor()).counts == {"done": 2}
 
 
-def test_a_landmarks_csv_that_was_edited_is_not_trusted(source: Path, tmp_path: Path) -> None:
+def test_a_landmarks_csv_that_was_edited_is_neither_trusted_nor_lost(
+    source: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     annotate(options(source / "0", out), FakePredictor())
     good = (out / "landmarks.csv").read_bytes()
-    (out / "landmarks.csv").write_bytes(good.replace(b",1,0.000000", b",1,0.5"))
+    edited = good.replace(b",1,0.000000", b",1,0.5")
+    (out / "landmarks.csv").write_bytes(edited)
+    for how in ({"resume": True}, {"overwrite": True}, {}):
+        with pytest.raises(InputError, match=r"landmarks\.csv: .* changed since kpcli wrote it"):
+            annotate(options(source / "0", out, **how), FakePredictor())
+        assert (out / "landmarks.csv").read_bytes() == edited
+    (out / "landmarks.csv").rename(tmp_path / "mine.csv")
     annotate(options(source / "0", out, resume=True), FakePredictor())
     assert (out / "landmarks.csv").read_bytes() == good
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from kpcli.files import staged_path
+from kpcli.errors import InputError
 from kpcli.geometry import REFERENCE_FIVE, CropTransform, landmark_box, similarity
 from kpcli.images import write_image
 from kpcli.options import AnnotateOptions
+from kpcli.outputs import Outputs
 from kpcli.schemes import LandmarkScheme, five_points
 from kpcli.types import Face, Frame
 
@@ -18,6 +21,8 @@ OUTPUT = "crops"
 SCALE = 1.6
 """Side of a crop over side of the face's landmark box, brows to chin: hair and ears are in it."""
 QUALITY = 95
+HELD = 256
+"""Crops that wait to be put in place together."""
 LEAST_POINTS = 3
 """Of eyes, nose and mouth corners, to align by."""
 
@@ -51,31 +56,35 @@ def crop_transform(
     return CropTransform.from_box(box if box.side > 0 else face.box, size, SCALE)
 
 
-def crop_name(file: str, frame: int, face_id: int) -> str:
-    """Relative to the output folder; no two faces of a run have the same."""
-    return f"{OUTPUT}/{file}/{frame:06d}_{face_id}.jpg"
+def crop_name(name: str, frame: int, face_id: int) -> str:
+    """Relative to the output folder; ``name`` is the file's, or what its outputs begin with."""
+    return f"{OUTPUT}/{name}/{frame:06d}_{face_id}.jpg"
 
 
 class Crops:
-    """Writes the crops of frames that come file by file."""
+    """Writes the crops of frames that come file by file.
+
+    They wait in ``staging``, a folder on the disk of the outputs; `publish` puts them in place.
+    """
 
     def __init__(
-        self, out: Path, staging: Path, scheme: LandmarkScheme, options: AnnotateOptions
+        self, outputs: Outputs, staging: Path, scheme: LandmarkScheme, options: AnnotateOptions
     ) -> None:
-        self._out = out
+        self._outputs = outputs
         self._staging = staging
         self._scheme = scheme
         self._options = options
+        self._waiting: list[tuple[Path, str]] = []
 
     def add(
-        self, file: str, frame: Frame, number: int, faces: tuple[Face, ...]
+        self, name: str, frame: Frame, number: int, faces: tuple[Face, ...]
     ) -> tuple[Face, ...]:
         """Write them, and give back the faces with the names of their crops.
 
         Parameters
         ----------
-        file : str
-            The source, as seen from the annotated folder.
+        name : str
+            Of the folder of the file's crops.
         frame : Frame
             Undrawn.
         number : int
@@ -85,16 +94,37 @@ class Crops:
         Raises
         ------
         InputError
-            If one cannot be written.
+            If one, or one before it, cannot be written.
         """
+        if not number:
+            self._drop_old(name)
         if frame.moving and number % self._options.crop_every:
             return faces
-        return tuple(self._write(file, frame, face) for face in faces)
+        made = tuple(self._write(name, frame, face) for face in faces)
+        if len(self._waiting) >= HELD:
+            self.publish()
+        return made
 
-    def _write(self, file: str, frame: Frame, face: Face) -> Face:
+    def _drop_old(self, name: str) -> None:
+        """Crops of an earlier run of the file, which may have had other faces."""
+        folder = self._outputs.folder / OUTPUT / name
+        if folder.is_dir():
+            self._outputs.remove(f"{OUTPUT}/{name}/{path.name}" for path in [*folder.iterdir()])
+
+    def _write(self, name: str, frame: Frame, face: Face) -> Face:
         options = self._options
         crop = crop_transform(face, self._scheme, options.crop_size, align=options.align)
-        name = crop_name(file, frame.index, face.track)
-        with staged_path(self._out / name, self._staging) as temporary:
-            write_image(temporary, crop.to_crop(frame.pixels), QUALITY)
-        return replace(face, crop=name)
+        temporary = self._staging / f"{os.getpid()}-crop-{next(_counter)}.jpg"
+        write_image(temporary, crop.to_crop(frame.pixels), QUALITY)
+        named = crop_name(name, frame.index, face.track)
+        self._waiting.append((temporary, named))
+        return replace(face, crop=named)
+
+    def publish(self) -> None:
+        """Put those that wait in place; raises InputError if one cannot be."""
+        waiting, self._waiting = self._waiting, []
+        for name, problem in (self._outputs.publish(waiting) if waiting else {}).items():
+            raise InputError(f"{name}: cannot be written", actual=str(problem))
+
+
+_counter = itertools.count()

@@ -16,10 +16,8 @@ from kpcli.model_bundle import CARD, ModelBundle, ModelCard
 from kpcli.options import AnnotateOptions
 from kpcli.sources.folder import PICTURES, VIDEOS, is_video, list_media
 from kpcli.version import __version__
-from kpcli.workflows.annotate.crops import OUTPUT as CROPS
-from kpcli.workflows.annotate.ledger import OVERLAYS
+from kpcli.workflows.annotate.names import output_names
 from kpcli.workflows.annotate.work import Chunk
-from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 
 CHUNK_FILES = 16
 """Pictures that are read, and committed, together."""
@@ -29,6 +27,7 @@ CHUNK_FILES = 16
 class Plan:
     """The files of a run as sorted names relative to ``root``, and what was passed over.
 
+    ``names`` has, of files whose outputs would collide, what their outputs' names begin with.
     ``unread`` says why files that look like media are passed over.
     """
 
@@ -36,6 +35,7 @@ class Plan:
     files: tuple[str, ...]
     ignored: Counter[str]
     unread: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def chunks(self, finished: Collection[str] = ()) -> list[Chunk]:
         """Every unfinished file in one chunk: videos alone and first, pictures in groups.
@@ -63,6 +63,7 @@ def make_plan(options: AnnotateOptions) -> Plan:
     plan = (
         _folder_plan(options, options.inputs[0]) if options.folder else _files_plan(options.inputs)
     )
+    plan = replace(plan, names=output_names(plan.files))  # of all files, whatever the shard
     number, count = options.shard
     files = tuple(f for f in plan.files if count == 1 or shard_of(f, count) == number)
     unread = {f: w for f, w in plan.unread.items() if count == 1 or shard_of(f, count) == number}
@@ -75,10 +76,7 @@ def shard_of(file: str, count: int) -> int:
 
 
 def _folder_plan(options: AnnotateOptions, folder: Path) -> Plan:
-    inside = options.out.resolve() == folder.resolve()
-    own = [OVERLAYS, *[IMAGES] * options.frames_out, *[CROPS] * options.crops]
-    exclude = [options.out / name for name in own] if inside else [options.out]
-    listing = list_media(folder, recursive=options.recursive, exclude=exclude)
+    listing = list_media(folder, recursive=options.recursive)
     if not listing.files:
         found = ", ".join(f"{n} {ending}" for ending, n in listing.ignored.most_common(8))
         found += "".join(f"; {file}: {why}" for file, why in [*listing.unread.items()][:3])
@@ -127,6 +125,12 @@ def settings(
         "scheme": card.scheme,
         **{f.name: values[f.name] for f in fields(options) if not f.metadata.get("free")},
     }
+
+
+def read_besides(options: AnnotateOptions) -> list[Path]:
+    """What a run reads besides its pictures and videos."""
+    paths = [Path(options.model), *_detector_files(options.detector)]
+    return [f for path in paths for f in (path.rglob("*") if path.is_dir() else [path])]
 
 
 def _detector_files(spec: str) -> list[Path]:

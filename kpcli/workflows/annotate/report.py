@@ -7,24 +7,22 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kpcli.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED
-from kpcli.files import CsvRows, staged_path
+from kpcli.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, shown
+from kpcli.files import CsvRows
 from kpcli.options import AnnotateOptions, MergeOptions
 from kpcli.version import __version__
-from kpcli.workflows.annotate.ledger import (
+from kpcli.workflows.annotate.ledger import MANIFEST, OVERLAYS, RUN, Ledger
+from kpcli.workflows.annotate.outcome import (
     DONE,
     FAILED,
     IGNORED,
-    MANIFEST,
     NO_FACE,
-    OVERLAYS,
     PARTIAL,
-    RUN,
     SKIPPED,
     FileResult,
 )
@@ -51,6 +49,10 @@ class Report:
     interrupted: bool
     runtime: str
     written: Sequence[Path]
+    unwritten: Mapping[Path, str] = field(default_factory=dict)
+    """Formats that could not be written, and why."""
+    stale: int = 0
+    """Files of earlier runs that went, because they were of sources or results that are gone."""
     unread: int = 0
     """Ignored files that look like media."""
     plan: Sequence[str] = ()
@@ -61,7 +63,8 @@ class Report:
         """0 done; 5 some files failed or ended early; 130 interrupted."""
         if self.interrupted:
             return EXIT_INTERRUPTED
-        return EXIT_SOME_FAILED if self.counts[FAILED] or self.counts[PARTIAL] else 0
+        failed = self.counts[FAILED] or self.counts[PARTIAL] or self.unwritten
+        return EXIT_SOME_FAILED if failed else 0
 
     def summary(self) -> str:
         """Plain words for the end of the run."""
@@ -97,7 +100,10 @@ class Report:
             codecs = ", ".join(f"{n} {codec}" for codec, n in self.silent.most_common())
             lines.append(f"  without their sound, which MP4 cannot carry: {codecs}")
         lines += [f"also:      {path}" for path in self.written]
-        return "\n".join(lines)
+        lines += [f"not written: {path}: {why}" for path, why in self.unwritten.items()]
+        if self.stale:
+            lines.append(f"removed: {many(self.stale, 'output')} of earlier runs, no longer true")
+        return "\n".join(shown(line) for line in lines)
 
 
 def many(count: int, what: str) -> str:
@@ -112,7 +118,9 @@ def make_report(
     planned: int,
     ignored: Counter[str],
     written: Sequence[Path],
+    unwritten: Mapping[Path, str],
     overlays: bool,
+    stale: int = 0,
     interrupted: bool = False,
     runtime: str = "",
     unread: int = 0,
@@ -131,26 +139,29 @@ def make_report(
         interrupted=interrupted,
         runtime=runtime,
         written=written,
+        unwritten=unwritten,
+        stale=stale,
         unread=unread,
     )
 
 
 def write_manifest(
-    path: Path,
-    staging: Path,
-    results: Sequence[FileResult],
-    unread: Mapping[str, str] = MappingProxyType({}),
+    ledger: Ledger, results: Sequence[FileResult], unread: Mapping[str, str] = MappingProxyType({})
 ) -> None:
-    """manifest.csv: what became of each file, and why others that look like media are ignored."""
+    """manifest.csv: what became of each file, what its outputs' names begin with, what is ignored.
+
+    ``unread`` says why files that look like media are not read.
+    """
     ignored = [FileResult(file, IGNORED, reason=reason) for file, reason in unread.items()]
     with (
-        staged_path(path, staging) as temporary,
+        ledger.result(MANIFEST) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
         writer = CsvRows(file)
-        writer.writerow(["file", "status", "faces", "reason", "seconds"])
+        writer.writerow(["file", "status", "faces", "reason", "seconds", "output"])
         for r in sorted([*results, *ignored], key=lambda r: r.file):
-            writer.writerow([r.file, r.status, r.faces, r.reason, f"{r.seconds:.3f}"])
+            name = "" if r.status == IGNORED else r.output or r.file
+            writer.writerow([r.file, r.status, r.faces, r.reason, f"{r.seconds:.3f}", name])
 
 
 def write_run(
@@ -158,7 +169,7 @@ def write_run(
     model: str,
     scheme: str,
     report: Report,
-    staging: Path,
+    ledger: Ledger,
     started: float,
     root: str,
 ) -> None:
@@ -180,7 +191,7 @@ def write_run(
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(started)),
         "seconds": round(time.time() - started, 3),
     }
-    with staged_path(options.out / RUN, staging) as temporary:
+    with ledger.result(RUN) as temporary:
         text = json.dumps(values, indent=1, default=str, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 

@@ -24,6 +24,8 @@ from kpcli.workflows.evaluate.groups import (
 from kpcli.workflows.evaluate.plots import write_ced, write_worst
 from kpcli.workflows.evaluate.result import LABELS, Evaluation
 
+FILES = ("metrics.json", "per_face.csv", "ced.png", "worst.png")
+
 
 def write_report(evaluation: Evaluation, folder: Path, say: Callable[[str], None]) -> None:
     """Say the table and write metrics.json, per_face.csv, ced.png and worst.png."""
@@ -43,7 +45,6 @@ def write_report(evaluation: Evaluation, folder: Path, say: Callable[[str], None
         say(line)
     for item in evaluation.unreadable:
         say(f"not scored: {item.reason}")
-    say(f"report: {folder} (metrics.json, per_face.csv, ced.png, worst.png)")
 
 
 def metrics(evaluation: Evaluation, whole: Score, groups: Mapping[str, Scores]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,17 +13,19 @@ from kpcli.catalogue import Detector
 from kpcli.dataset_csv import BOXES, read_dataset
 from kpcli.detectors.boxes_file import BoxesFile
 from kpcli.errors import InputError, ModelError, UsageError
+from kpcli.files import check_writable
 from kpcli.inference.predictor import Predictor
 from kpcli.inference.upright import FacePredictor
 from kpcli.metrics import Protocol, nme, normalisers, protocol_for
 from kpcli.model_bundle import LANDMARKS, ModelBundle, ModelCard
 from kpcli.options import EvalOptions
+from kpcli.outputs import Outputs
 from kpcli.schemes import LandmarkScheme, can_convert, get_scheme, key_of
 from kpcli.types import Sample
 from kpcli.workflows.evaluate.comparison import FILE, compare, write_comparisons
 from kpcli.workflows.evaluate.faces import ScoredFace, Unreadable, predict_faces
 from kpcli.workflows.evaluate.groups import check_names
-from kpcli.workflows.evaluate.report import write_report
+from kpcli.workflows.evaluate.report import FILES, write_report
 from kpcli.workflows.evaluate.result import LABELS, Evaluation
 
 
@@ -73,9 +74,15 @@ def evaluate(
         check_schemes(predictor.card, scheme, options)
     if isinstance(detector, BoxesFile):
         detector.check({sample.image for sample in samples})
-    check_writable(folder(options))
+    outputs = Outputs(folder(options), "eval")
+    check_writable(outputs.folder / FILES[0])
+    outputs.check([*FILES, *[FILE] * bool(options.against)])
+    outputs.spare([options.csv])
     evaluation = measure(samples, scheme, protocol, predictor, detector, options)
-    write_report(evaluation, folder(options), tell)
+    with outputs.staging() as staging:
+        write_report(evaluation, staging, tell)
+        outputs.publish_all(staging)
+    tell(f"report: {outputs.folder} ({', '.join(FILES)})")
     others = []
     for number, name in enumerate(options.against, start=2):
         place = folder(options) / f"model_{number}"
@@ -83,7 +90,9 @@ def evaluate(
         others.append(evaluate(other, detector=detector, say=tell))
     comparisons = [compare(evaluation, other) for other in others]
     if comparisons:
-        write_comparisons(folder(options) / FILE, comparisons)
+        with outputs.staging() as staging:
+            write_comparisons(staging / FILE, comparisons)
+            outputs.publish_all(staging)
     for comparison in comparisons:
         tell(comparison.line())
     return replace(evaluation, comparisons=comparisons, lines=lines)
@@ -92,19 +101,6 @@ def evaluate(
 def folder(options: EvalOptions) -> Path:
     """Where the report goes."""
     return options.out or Path(f"eval_{options.csv.stem}_{options.split}")
-
-
-def check_writable(path: Path) -> None:
-    """Refuse a report folder that cannot be made, before the long work."""
-    nearest = path.absolute()
-    while not nearest.exists():
-        nearest = nearest.parent
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise InputError(
-            f"{path}: cannot be written",
-            actual=f"{nearest} is {'not writable' if nearest.is_dir() else 'a file'}",
-            next_step="choose another --out",
-        )
 
 
 def read_split(options: EvalOptions) -> list[Sample]:

@@ -13,6 +13,7 @@ from kpcli.dataset_csv import SPLITS, write_dataset
 from kpcli.errors import InputError, UsageError
 from kpcli.files import check_writable
 from kpcli.options import EXIF, PrepareOptions
+from kpcli.outputs import Outputs
 from kpcli.splits import cut_by_group
 from kpcli.types import Reject, Sample
 from kpcli.workflows.prepare.duplicates import Duplicate, Fingerprint, across_splits, linked_groups
@@ -43,9 +44,11 @@ def prepare(options: PrepareOptions) -> Prepared:
         If a source is unusable, nothing usable is found, or ``strict`` and a label is rejected.
     """
     _check_options(options)
+    outputs = _checked_places(options)
     target = target_of(options.scheme)
     formats = [(root, find_format(root, options.format)) for root in options.sources]
-    with EmbeddedPictures(options.out.with_name(f"{options.out.stem}_pictures")) as store:
+    with outputs.staging() as staging:
+        store = EmbeddedPictures(outputs, f"{options.out.stem}_pictures", staging)
         samples, rejects, notes = read_sources(formats, options, target, store)
         samples, more = told_once(unified(samples))
         notes += more
@@ -56,21 +59,40 @@ def prepare(options: PrepareOptions) -> Prepared:
         notes += more
         samples, bad = _validate(samples, facts)
         rejects += bad
-        write_rejects(rejects, rejects_path(options.out))
+        write_rejects(rejects, rejects_path(options.out).name, outputs)
         _check_rejects(samples, rejects, options)
         samples = [converted(s, target) for s in samples]
         samples = _cut(_link_groups(samples, seen), options)
         duplicates = _find_duplicates(samples, _fingerprints(seen))
         if options.preview:
-            write_preview(samples, options.preview, options.seed)
+            with _preview(options.preview).replacing(options.preview.name) as sheet:
+                write_preview(samples, sheet, options.seed)
         samples = [store.final(s) for s in samples]
         duplicates = [
             replace(d, first=store.final_path(d.first), second=store.final_path(d.second))
             for d in duplicates
         ]
-    write_duplicates(duplicates, duplicates_path(options.out))
-    write_dataset(samples, options.out, _common_root(samples))
+        store.publish()
+    write_duplicates(duplicates, duplicates_path(options.out).name, outputs)
+    with outputs.replacing(options.out.name) as temporary:
+        write_dataset(samples, temporary, _common_root(samples))
     return Prepared(options.out, samples, rejects, duplicates, notes)
+
+
+def _checked_places(options: PrepareOptions) -> Outputs:
+    """The folder of the CSV, and of its company, where nothing of the user's is in the way."""
+    outputs = Outputs(options.out.parent, "prepare")
+    places = (options.out, rejects_path(options.out), duplicates_path(options.out))
+    outputs.check(place.name for place in places)
+    outputs.spare(options.sources)
+    if options.preview is not None:
+        _preview(options.preview).check([options.preview.name])
+    return outputs
+
+
+def _preview(path: Path) -> Outputs:
+    """A drawing, which annotate passes over: the pictures of a dataset's file are input."""
+    return Outputs(path.parent, "preview")
 
 
 def _check_options(options: PrepareOptions) -> None:

@@ -32,18 +32,25 @@ TODO = {
     "doubtful ones --min-confidence 0.2.",
     "skipped": "No frame was selected: --every, --frames, --start, --end.",
 }
-KINDS = {"done": "good", "no_face": "warn", "partial": "warn", "failed": "bad", "skipped": "warn",
-         "good": "good", "gaps": "warn", "doubtful": "warn"}  # fmt: skip
+KINDS = {
+    **dict.fromkeys(("done", "good"), "good"),
+    **dict.fromkeys(("no_face", "partial", "skipped", "ignored", "gaps", "doubtful"), "warn"),
+    "failed": "bad",
+}
 _EVENTS = 20_000
 """Rows of events.csv that are held, of the videos that are drawn."""
 
 
 @dataclass
 class Outcomes:
-    """manifest.csv, counted; of the files with a problem, the first `PROBLEMS`."""
+    """manifest.csv, counted; of the files with a problem, the first `PROBLEMS`.
+
+    ``names`` says what outputs' names begin with, where it is not the file's own.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[Outcome] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, lines: Iterable[Outcome]) -> Outcomes:
@@ -51,6 +58,8 @@ class Outcomes:
         found = cls()
         for line in lines:
             found.counts[line.status] += 1
+            if line.output != line.file:
+                found.names[line.file] = line.output
             if line.status in ("failed", "partial") and len(found.problems) < PROBLEMS:
                 found.problems.append(line)
         return found
@@ -61,7 +70,8 @@ def annotated_page(results: Results, root: Path | None) -> Markup:
     outcomes = Outcomes.read(results.outcomes())
     digest = Digest()
     digest.read(results.frames())
-    places = Places(results.root(root), results.folder / OVERLAYS, results.whole_overlays)
+    overlays = results.folder / OVERLAYS
+    places = Places(results.root(root), overlays, results.whole_overlays, outcomes.names)
     sections = [
         ("outcome", "Outcome", _outcome(outcomes, digest, results)),
         ("faces", "Faces", gallery(digest, results, places)),
@@ -85,6 +95,7 @@ def _outcome(outcomes: Outcomes, digest: Digest, results: Results) -> Markup:
         ("partial", "only in part"),
         ("failed", "failed"),
         ("skipped", "skipped"),
+        ("ignored", "ignored, though they look like media"),
     )
     tiles = [
         tag("li", tag("b", f"{counts[k]:,}"), w, class_=KINDS[k] if counts[k] else "")
@@ -172,7 +183,7 @@ def _files(digest: Digest, outcomes: Outcomes) -> Markup | None:
          _number(r["median_face_size"], 0))
         for r in rows
     ]  # fmt: skip
-    total = sum(outcomes.counts.values()) - outcomes.counts["failed"] - outcomes.counts["skipped"]
+    total = sum(outcomes.counts[k] for k in ("done", "no_face", "partial"))
     total = max(total, len(rows))
     caption = "A row a file that could be read, those that most need a look first"
     if total > len(rows):

@@ -29,6 +29,7 @@ class Outcome:
     status: str
     faces: int
     reason: str
+    output: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,10 @@ class Results:
         path = self.folder / MANIFEST
         for row in csv_rows(path):
             try:
-                yield Outcome(row["file"], row["status"], int(row["faces"]), row["reason"])
+                yield Outcome(
+                    row["file"], row["status"], int(row["faces"]), row["reason"],
+                    row.get("output") or row["file"],
+                )  # fmt: skip
             except (KeyError, ValueError, TypeError) as e:
                 raise InputError(f"{path}: a damaged manifest", actual=repr(e)) from e
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
@@ -37,12 +37,14 @@ OVERLAYS = "overlays"
 class Places:
     """Where frames may come from: the annotated folder, then the overlays.
 
-    ``whole_overlays``: the overlay videos have the sources' frames, none left out.
+    ``whole_overlays``: the overlay videos have the sources' frames, none left out; ``names``: what
+    outputs' names begin with, where it is not the file's own.
     """
 
     root: Path | None
     overlays: Path
     whole_overlays: bool = True
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def _find(file: str, moving: bool, places: Places) -> tuple[Path | None, bool, s
     """The file to read, whether it is an overlay, and else why there is none."""
     if places.root is not None and (places.root / file).is_file():
         return places.root / file, False, ""
-    name = overlay_name(file, moving=moving, root=places.overlays / "-")
+    name = overlay_name(places.names.get(file, file), moving=moving)
     if (places.overlays / name).is_file() and (places.whole_overlays or not moving):
         return places.overlays / name, True, ""
     return None, False, "the source is gone, and there is no overlay"

@@ -7,11 +7,14 @@ hand (a sign of life), True once it is ready, or why it cannot go on.
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import multiprocessing.spawn
 import os
 import pickle
 import signal
+import sys
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -121,9 +124,30 @@ class _Processes(Pool[_Process]):
         worker.connection.close()
 
 
+def _end_with_parent() -> None:
+    """Whatever a library does to this process, it is gone when its parent is."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    if sys.platform == "linux":  # a decoder in C that never ends may not let a thread run
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+
+
+_PR_SET_PDEATHSIG = 1
+"""Of Linux's prctl: the signal to get when the parent dies."""
+
+
 def _work(connection: Connection, job: Job, predictor: FacePredictor | None) -> None:
     """A worker's life: chunks in, results out, until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
     one_thread()
 
     def alive(file: str) -> None:

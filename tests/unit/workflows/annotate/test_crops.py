@@ -7,10 +7,13 @@ from helpers.fakes import FakePredictor
 from helpers.media import write_picture, write_video
 from PIL import Image
 
+from kpcli.errors import InputError
 from kpcli.geometry import REFERENCE_FIVE
+from kpcli.images import write_image
 from kpcli.options import AnnotateOptions
 from kpcli.schemes import CELEBA5, get_scheme
-from kpcli.types import Face, FaceBox
+from kpcli.types import Face, FaceBox, Pixels
+from kpcli.workflows.annotate import crops
 from kpcli.workflows.annotate.crops import SCALE, crop_transform
 from kpcli.workflows.annotate.run import annotate
 from kpcli.writers.landmark_csv import read_frames
@@ -73,8 +76,7 @@ def test_a_crop_a_row_and_the_column_names_it(tmp_path: Path) -> None:
     )
     assert report.exit_code == 0
     frames = list(read_frames(out / "landmarks.csv"))
-    crops = [(f.file, f.index, face.crop) for f in frames for face in f.faces]
-    named = [name for _, _, name in crops if name]
+    named = [face.crop for f in frames for face in f.faces if face.crop]
     assert named == [
         "crops/v/clip.mp4/000001_0.jpg", "crops/v/clip.mp4/000004_0.jpg",
         "crops/v/clip.mp4/000007_0.jpg", "crops/ä, b.png/000001_0.jpg",
@@ -91,14 +93,43 @@ def test_a_crop_a_row_and_the_column_names_it(tmp_path: Path) -> None:
     assert [v for v in table.column("crop").to_pylist() if v] == named
 
 
-def test_a_crop_that_cannot_be_written_is_the_files_problem(tmp_path: Path) -> None:
+def test_a_crop_that_cannot_be_written_is_the_files_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     media(tmp_path)
-    blocked = tmp_path / "out" / "crops" / "v"
-    blocked.parent.mkdir(parents=True)
-    blocked.write_text("in the way")
+    written: list[Path] = []
+
+    def write(path: Path, pixels: Pixels, quality: int) -> None:
+        written.append(path)
+        if len(written) == 3:
+            raise InputError(f"{path}: cannot be written", actual="no room")
+        write_image(path, pixels, quality)
+
+    monkeypatch.setattr(crops, "write_image", write)
     report = annotate(options(tmp_path), FakePredictor())
     assert [(r.file, r.status) for r in report.problems] == [("v/clip.mp4", "partial")]
     assert "no crops" in report.problems[0].reason
     frames = list(read_frames(tmp_path / "out" / "landmarks.csv"))
-    assert [face.crop for f in frames for face in f.faces][:7] == [""] * 7
     assert sum(bool(f.faces) for f in frames) == 8
+    named = [face.crop for f in frames for face in f.faces]
+    assert [bool(name) for name in named] == [True] * 2 + [False] * 5 + [True]
+    assert all((tmp_path / "out" / name).is_file() for name in named if name)
+
+
+def test_crops_of_the_user_are_in_the_way(tmp_path: Path) -> None:
+    media(tmp_path)
+    own = tmp_path / "out" / "crops" / "mine.jpg"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    with pytest.raises(InputError, match="in the way"):
+        annotate(options(tmp_path, overwrite=True), FakePredictor())
+    assert own.read_text() == "mine"
+
+
+def test_crops_of_files_that_are_gone_go(tmp_path: Path) -> None:
+    media(tmp_path)
+    annotate(options(tmp_path), FakePredictor())
+    (tmp_path / "in" / "v" / "clip.mp4").unlink()
+    annotate(options(tmp_path, resume=True), FakePredictor())
+    left = [p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.jpg")]
+    assert left == ["crops/ä, b.png/000001_0.jpg"]
