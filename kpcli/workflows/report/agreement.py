@@ -83,7 +83,8 @@ class Agreement:
             faces = [frame.faces if frame else () for frame in (frame_a, frame_b)]
             self._frame(here, (frame_a or frame_b).index, *faces)  # type: ignore[union-attr]
         lacking = here.only_a + here.only_b
-        self.files.add((here.mean if here.both else 1e9, lacking), here)
+        apart = here.mean if here.both else math.inf * bool(lacking)
+        self.files.add((-1.0 if math.isnan(apart) else apart, lacking), here)
 
     def _frame(self, here: FileAgreement, index: int, a: Sequence[Face], b: Sequence[Face]) -> None:
         pairs = matched(a, b)
