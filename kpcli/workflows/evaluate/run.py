@@ -92,7 +92,7 @@ def evaluate(
     if comparisons:
         with outputs.staging() as staging:
             write_comparisons(staging / FILE, comparisons)
-            outputs.publish_all(staging)
+            outputs.publish([(staging / FILE, FILE)])  # beside the other files, which stay
     for comparison in comparisons:
         tell(comparison.line())
     return replace(evaluation, comparisons=comparisons, lines=lines)

@@ -76,7 +76,6 @@ function largeView(dialog) {
     if (event.key === "ArrowRight") show(at + 1);
     if (event.key === "ArrowLeft") show(at - 1);
   });
-  dialog.addEventListener("close", () => buttons[at].focus());
 }
 
 function timeLine(figure) {
