@@ -109,7 +109,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 def leftovers(path: Path) -> list[Path]:
     """Temporary files that `atomic_path` of this path left where it was killed."""
-    name = re.compile(rf"\.{re.escape(path.stem)}\.[a-z0-9_]{{8}}{re.escape(path.suffix)}")
+    name = re.compile(rf"{re.escape(TEMPORARY)}[a-z0-9_]{{8}}{re.escape(path.suffix)}")
     if not path.parent.is_dir():
         return []
     beside = (p for p in path.parent.iterdir() if name.fullmatch(p.name))

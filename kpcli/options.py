@@ -216,7 +216,7 @@ RAY: Engine = "ray"
 
 @dataclass(frozen=True, kw_only=True)
 class FaceOptions:
-    """How faces and their landmarks are found: what annotate, live and the library share."""
+    """How faces and their landmarks are found: what annotate and the library share."""
 
     model: str = "default"
     """A bundle's folder, or the name of an embedded one."""

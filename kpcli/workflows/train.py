@@ -35,11 +35,11 @@ def train(
 
     if not options.resume:
         _check(options)
+    outputs = Outputs(options.out, "train")
+    check_run(options, outputs)
     folder = RunFolder.open(options, given)
     options = folder.options
     _check(options)
-    outputs = Outputs(options.out, "train")
-    check_run(options, outputs)
     from kpcli.architectures import architecture_task
     from kpcli.runtimes.keras_runtime import start_keras
 

@@ -44,7 +44,7 @@ def test_help_names_the_targets(run: Run) -> None:
     ("arguments", "code", "says"),
     [
         (["bundle"], 2, "--to"),
-        (["bundle", "--to", "abacus"], 2, "not one of 'onnx', 'litert', 'openvino'"),
+        (["bundle", "--to", "abacus"], 2, "not one of 'onnx', 'onnx_float', 'litert', 'openvino'"),
         (
             ["bundle", "--to", "onnx", "--quantize", "int4"],
             2,

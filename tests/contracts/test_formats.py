@@ -33,7 +33,7 @@ def samples_of(layout: str, built: Built) -> list[Sample]:
 
 
 def test_every_format_has_sample_data() -> None:
-    assert set(ALL) == set(FORMATS)
+    assert set(ALL) == set(FORMATS), "add build_NAME to BUILDERS (or TOOL_BUILDERS) in helpers"
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

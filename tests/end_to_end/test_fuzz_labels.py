@@ -69,7 +69,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def test_every_format_is_damaged() -> None:
-    assert set(FILES) == set(ALL)
+    assert set(FILES) == set(ALL), "name the new format's label files in FILES, or in TOOL_FILES"
 
 
 @pytest.mark.parametrize("layout", FILES)

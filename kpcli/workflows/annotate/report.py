@@ -69,7 +69,7 @@ class Report:
     def summary(self) -> str:
         """Plain words for the end of the run."""
         if self.plan:
-            return "\n".join(self.plan)
+            return "\n".join(shown(line) for line in self.plan)
         done = sum(self.counts.values())
         lines = [f"{many(done, 'file')}, {many(self.frames, 'frame')}, {many(self.faces, 'face')}"]
         words = {

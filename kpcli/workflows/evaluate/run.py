@@ -26,7 +26,7 @@ from kpcli.workflows.evaluate.comparison import FILE, compare, write_comparisons
 from kpcli.workflows.evaluate.faces import ScoredFace, Unreadable, predict_faces
 from kpcli.workflows.evaluate.groups import check_names
 from kpcli.workflows.evaluate.report import FILES, write_report
-from kpcli.workflows.evaluate.result import LABELS, Evaluation
+from kpcli.workflows.evaluate.result import LABELS, Comparison, Evaluation
 
 
 def evaluate(
@@ -76,26 +76,32 @@ def evaluate(
         detector.check({sample.image for sample in samples})
     outputs = Outputs(folder(options), "eval")
     check_writable(outputs.folder / FILES[0])
-    outputs.check([*FILES, *[FILE] * bool(options.against)])
+    outputs.check([*FILES, FILE])
     outputs.spare([options.csv])
     evaluation = measure(samples, scheme, protocol, predictor, detector, options)
     with outputs.staging() as staging:
         write_report(evaluation, staging, tell)
+        comparisons = _compare(evaluation, detector, tell)
+        if comparisons:
+            write_comparisons(staging / FILE, comparisons)
         outputs.publish_all(staging)
     tell(f"report: {outputs.folder} ({', '.join(FILES)})")
-    others = []
-    for number, name in enumerate(options.against, start=2):
-        place = folder(options) / f"model_{number}"
-        other = replace(options, model=name, against=(), out=place)
-        others.append(evaluate(other, detector=detector, say=tell))
-    comparisons = [compare(evaluation, other) for other in others]
-    if comparisons:
-        with outputs.staging() as staging:
-            write_comparisons(staging / FILE, comparisons)
-            outputs.publish([(staging / FILE, FILE)])  # beside the other files, which stay
     for comparison in comparisons:
         tell(comparison.line())
     return replace(evaluation, comparisons=comparisons, lines=lines)
+
+
+def _compare(
+    evaluation: Evaluation, detector: Detector | None, say: Callable[[str], None]
+) -> list[Comparison]:
+    """Score the models that are to be compared, each with a report of its own."""
+    options = evaluation.options
+    found = []
+    for number, name in enumerate(options.against, start=2):
+        place = folder(options) / f"model_{number}"
+        other = replace(options, model=name, against=(), out=place)
+        found.append(compare(evaluation, evaluate(other, detector=detector, say=say)))
+    return found
 
 
 def folder(options: EvalOptions) -> Path:

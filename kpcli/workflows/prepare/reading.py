@@ -31,7 +31,7 @@ def find_format(root: Path, name: str | None) -> str:
             raise InputError(
                 f"{root}: no {name} labels found here",
                 expected=catalogue.FORMATS[name].help,
-                next_step="leave --format out to have the layout recognised",
+                next_step="look at the header and the file names; README's table says what is read",
             )
         return name
     fits = [n for n in catalogue.FORMATS if catalogue.FORMATS.load(n).sniff(root)]
