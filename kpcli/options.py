@@ -259,6 +259,14 @@ class AnnotateOptions(FaceOptions):
     """Frames a second of overlay videos; 0: at the source's times."""
     frames_out: bool = False
     """Write the frames as pictures, by the names that COCO, Label Studio and others refer to."""
+    crops: bool = False
+    """Write a picture a face; see `kpcli.workflows.annotate.crops`."""
+    crop_size: int = 256
+    """Side of these pictures in pixels."""
+    align: bool = False
+    """Turn, move and scale the face in it: upright, its eyes always in the same place."""
+    crop_every: int = 1
+    """Of videos, crop the faces of every so many annotated frames."""
     formats: tuple[str, ...] = field(default=("csv",), metadata=FREE)
     frames: FrameSelection = ALL_FRAMES
     shard: tuple[int, int] = (1, 1)
@@ -339,3 +347,16 @@ class MergeOptions:
     formats: tuple[str, ...] = ("csv",)
     overwrite: bool = False
     config: Path | None = None
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Options of ``kpcli report``."""
+
+    folders: tuple[Path, ...]
+    """An output folder of annotate or eval; with ``compare`` two of a kind, or two tables."""
+    compare: bool = False
+    out: Path | None = None
+    """The page; None: report.html in the folder; of a comparison, compare.html in this folder."""
+    root: Path | None = None
+    """Where the sources are now; None: where they were."""

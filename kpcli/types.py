@@ -190,8 +190,9 @@ class Face:
     """One face of one frame, in frame pixels.
 
     ``point_confidences`` is (N,) float32 in 0..1, one a point; ``confidence`` is the face's;
-    ``track`` is its id within the file. ``pose``, ``smoothed`` (N, 2) and ``measures`` are None
-    where they were not asked for, or the scheme does not allow them.
+    ``track`` is its id within the file; ``crop`` the name of its picture in the output folder, ""
+    where none was written. ``pose``, ``smoothed`` (N, 2) and ``measures`` are None where they were
+    not asked for, or the scheme does not allow them.
     """
 
     box: FaceBox
@@ -202,6 +203,7 @@ class Face:
     pose: HeadPose | None = None
     smoothed: Points | None = None
     measures: Measures | None = None
+    crop: str = ""
 
 
 @dataclass(frozen=True, slots=True)

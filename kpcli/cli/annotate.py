@@ -25,8 +25,16 @@ from kpcli.cli.shared import (
     also_takes,
     values,
 )
-from kpcli.errors import InputError, UsageError
-from kpcli.options import AnnotateOptions, Device, Engine, FrameSelection, Smoothing, Tta
+from kpcli.errors import EXIT_SOME_FAILED, InputError, UsageError
+from kpcli.options import (
+    AnnotateOptions,
+    Device,
+    Engine,
+    FrameSelection,
+    ReportOptions,
+    Smoothing,
+    Tta,
+)
 
 _D = AnnotateOptions(inputs=(), out=Path("annotated"))
 
@@ -122,6 +130,21 @@ def shared_options(
     frames_out: Annotated[
         bool, _option(OUTPUT, "Write images/: the frames that formats refer to.", "--frames-out")
     ] = _D.frames_out,
+    crops: Annotated[
+        bool, _option(OUTPUT, "Write crops/: a picture a face.", "--crops")
+    ] = _D.crops,
+    crop_size: Annotated[
+        int, _option(OUTPUT, "Side of the crops, pixels.", min=16, max=4096)
+    ] = _D.crop_size,
+    align: Annotated[
+        bool, _option(OUTPUT, "Crops upright, eyes in the same place.", "--align")
+    ] = _D.align,
+    crop_every: Annotated[
+        int, _option(OUTPUT, "Of videos, crop every Nth annotated frame.", min=1)
+    ] = _D.crop_every,
+    report: Annotated[
+        bool, _option(OUTPUT, "Write report.html, a page of the run.", "--report")
+    ] = False,
     overwrite: Overwrite = _D.overwrite,
     resume: Annotated[
         bool, _option(RUN, "Finish what an earlier run left.", "--resume")
@@ -181,19 +204,27 @@ def _run(
     end: float | None,
     formats: str,
     shard: str,
+    report: bool,
     **given: Any,
 ) -> None:
     """Annotate, and print the summary."""
     given["frames"] = _selection(every, frames, start, end)
     given["shard"] = _shard(shard)
     from kpcli.library import annotate
+    from kpcli.workflows.report.run import check_place
+    from kpcli.workflows.report.run import report as write_page
 
+    page = ReportOptions((given["out"],))
+    if report:
+        check_place(page)
     try:
-        report = annotate(inputs, formats=names(formats), verbose=True, **given)
+        done = annotate(inputs, formats=names(formats), verbose=True, **given)
     except KeyboardInterrupt:  # before or after the work, which deals with it itself
         raise KeyboardInterrupt("interrupted; go on with --resume") from None
-    typer.echo(report.summary())
-    raise typer.Exit(report.exit_code)
+    typer.echo(done.summary())
+    if report and not given["dry_run"] and done.exit_code in (0, EXIT_SOME_FAILED):
+        typer.echo(f"report:    {write_page(page)}")
+    raise typer.Exit(done.exit_code)
 
 
 def _selection(every: int, frames: str, start: float | None, end: float | None) -> FrameSelection:

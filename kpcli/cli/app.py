@@ -8,13 +8,35 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from kpcli.cli import annotate, bench, evaluate, export, info, inspect, merge, prepare, train
+from kpcli.cli import (
+    annotate,
+    bench,
+    evaluate,
+    export,
+    info,
+    inspect,
+    merge,
+    prepare,
+    report,
+    train,
+)
 from kpcli.cli.shared import add
 from kpcli.cli.terminal import steady
 from kpcli.errors import EXIT_INTERRUPTED, KpcliError
 from kpcli.version import __version__
 
-_ORDER = ("annotate", "merge", "prepare", "train", "eval", "export", "info", "inspect", "bench")
+_ORDER = (
+    "annotate",
+    "merge",
+    "report",
+    "prepare",
+    "train",
+    "eval",
+    "export",
+    "info",
+    "inspect",
+    "bench",
+)
 """Of the commands in ``--help``: first what most people come for."""
 
 
@@ -50,6 +72,7 @@ def _root(
 
 app.add_typer(annotate.app, name="annotate")
 add(app, "merge", merge.command)
+add(app, "report", report.command)
 add(app, "prepare", prepare.command)
 add(app, "train", train.command)
 add(app, "eval", evaluate.command)

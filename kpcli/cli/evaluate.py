@@ -9,7 +9,7 @@ import typer
 
 from kpcli.catalogue import DETECTORS
 from kpcli.cli.shared import DetectSize, Root, Runtime, values
-from kpcli.options import EvalOptions, ProtocolName, Tta
+from kpcli.options import EvalOptions, ProtocolName, ReportOptions, Tta
 
 _D = EvalOptions(csv=Path())
 
@@ -60,7 +60,12 @@ def command(
     if cut is not None and not cut > 0:
         raise UsageError("--cut", expected="a percentage above 0", actual=f"{cut:g}")
     from kpcli.library import evaluate
+    from kpcli.workflows.evaluate.run import folder
+    from kpcli.workflows.report.run import check_place, report
 
+    page = ReportOptions((folder(EvalOptions(csv, split=split, out=out)),))
+    check_place(page)
     evaluation = evaluate(verbose=True, **values(context, EvalOptions))
+    typer.echo(f"page: {report(page)}")
     if evaluation.exit_code:
         raise typer.Exit(evaluation.exit_code)

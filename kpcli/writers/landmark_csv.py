@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from kpcli.errors import InputError
 from kpcli.files import atomic_path
-from kpcli.options import NO_SMOOTHING, FaceOptions
+from kpcli.options import NO_SMOOTHING, AnnotateOptions, FaceOptions
 from kpcli.schemes import IBUG68, LandmarkScheme
 from kpcli.types import Face, FaceBox, FrameFaces, HeadPose, Measures
 from kpcli.writers.values import measured, pose_of, printed_numbers
@@ -43,6 +43,8 @@ class Extra(StrEnum):
     """``smooth_x_0.., smooth_y_0..``: the points, smoothed over time."""
     MEASURES = "measures"
     """``ear_left .. doubtful``: the fields of `Measures`."""
+    CROP = "crop"
+    """``crop``: the face's picture, relative to the output folder."""
 
     def columns(self, n_points: int) -> list[str]:
         """Names of the columns."""
@@ -50,6 +52,8 @@ class Extra(StrEnum):
             return ["yaw", "pitch", "roll"]
         if self is Extra.MEASURES:
             return list(Measures._fields)
+        if self is Extra.CROP:
+            return ["crop"]
         return [f"smooth_{axis}_{i}" for axis in "xy" for i in range(n_points)]
 
 
@@ -74,6 +78,7 @@ def optional(options: FaceOptions, scheme: LandmarkScheme) -> tuple[Extra, ...]:
         Extra.POSE: options.pose and scheme.name == IBUG68.name,
         Extra.SMOOTH: options.smooth != NO_SMOOTHING,
         Extra.MEASURES: options.measures,
+        Extra.CROP: isinstance(options, AnnotateOptions) and options.crops,
     }
     return tuple(extra for extra in Extra if wanted[extra])
 
@@ -108,6 +113,8 @@ class RowPrinter:
             parts.append(self._no_points if points is None else printed_numbers(points.T, "%.3f"))
         if Extra.MEASURES in self._extras:
             parts.append(printed_numbers(measured(face), "%.4f"))
+        if Extra.CROP in self._extras:
+            parts.append(quoted(face.crop))
         return ",".join(parts)
 
 
@@ -146,13 +153,18 @@ def create(out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()) -> I
         yield RowWriter(file, scheme.n_points, chosen)
 
 
-def extras_of(path: Path) -> list[Extra]:
-    """The optional columns of a landmarks.csv; none where there is no such file."""
+def columns_of(path: Path) -> list[str]:
+    """The names in the header of a landmarks.csv; none where there is no such file."""
     try:
         with path.open(encoding="utf-8") as file:
-            names = set(file.readline().rstrip("\n").split(","))
+            return file.readline().rstrip("\n").split(",")
     except (OSError, UnicodeDecodeError):
         return []
+
+
+def extras_of(path: Path) -> list[Extra]:
+    """The optional columns of a landmarks.csv; none where there is no such file."""
+    names = columns_of(path)
     return [extra for extra in Extra if extra.columns(1)[0] in names]
 
 
@@ -225,4 +237,5 @@ def _face(row: list[str], index: Mapping[str, int], n: int, extras: Sequence[Ext
         measures=Measures._make(map(float, numbers(Measures._fields[0], len(Measures._fields))))
         if Extra.MEASURES in extras
         else None,
+        crop=row[index["crop"]] if Extra.CROP in extras else "",
     )

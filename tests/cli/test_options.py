@@ -27,6 +27,7 @@ COMMANDS = {
     "export": options.ExportOptions,
     "inspect": options.InspectOptions,
     "bench": options.BenchOptions,
+    "report": options.ReportOptions,
 }
 PARTS = {
     "inputs": {"directory"},
@@ -37,6 +38,8 @@ PARTS = {
     "negative_share": set(),
 }
 """Fields that the command line puts together of other parameters."""
+MORE = {"train": {"recipe"}, "annotate folder": {"report"}}
+"""Parameters that are no field: they concern the command alone."""
 
 
 def parameters(name: str) -> dict[str, Any]:
@@ -50,7 +53,7 @@ def parameters(name: str) -> dict[str, Any]:
 def test_every_field_has_its_parameter_and_every_parameter_its_field(name: str, kind: Any) -> None:
     there = set(parameters(name)) - {"help"}
     wanted = [PARTS.get(f.name, {f.name}) for f in fields(kind)]
-    more = {"config"} | ({"recipe"} if name == "train" else set())
+    more = {"config"} | MORE.get(name, set())
     assert set().union(*wanted) | more == there
 
 

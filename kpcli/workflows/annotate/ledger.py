@@ -26,6 +26,7 @@ from kpcli.errors import InputError
 from kpcli.files import staged_path, sync_file
 from kpcli.outputs import Outputs
 from kpcli.record import STATE, digest
+from kpcli.workflows.annotate.crops import OUTPUT as CROPS
 from kpcli.workflows.annotate.outcome import FileResult, seal, sealed
 from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
@@ -224,13 +225,16 @@ class Ledger:
         return len(self.outputs.remove(n for n in names if n in outputs or n.startswith(folders)))
 
     def drop_pictures(self, results: Sequence[FileResult]) -> int:
-        """Remove overlays and frames of files that are gone, or have none now; how many went."""
+        """Remove pictures made of files that are gone, or have none now; how many went."""
         drawn = {r.overlay for r in results}
         frames = {f"{IMAGES}/{r.file}" for r in results}
+        cropped = {f"{CROPS}/{r.output or r.file}" for r in results if r.frames}
 
         def old(name: str) -> bool:
             if name.startswith(f"{OVERLAYS}/"):
                 return name not in drawn
+            if name.startswith(f"{CROPS}/"):
+                return name.rpartition("/")[0] not in cropped
             known = name in frames or name.rpartition("/")[0] in frames
             return name.startswith(f"{IMAGES}/") and not known
 

@@ -13,6 +13,7 @@ from typing import Any
 from kpcli.errors import InputError, UsageError
 from kpcli.options import MergeOptions
 from kpcli.schemes import LandmarkScheme
+from kpcli.workflows.annotate.crops import OUTPUT as CROPS
 from kpcli.workflows.annotate.formats import check_formats, outputs, write_formats
 from kpcli.workflows.annotate.ledger import OVERLAYS, Ledger
 from kpcli.workflows.annotate.outcome import DONE, NO_FACE, PARTIAL, FileResult
@@ -45,6 +46,7 @@ def merge(options: MergeOptions) -> Report:
     for shard, mine in zip(shards, results, strict=True):
         _check_names(shard.out, mine)
     pictures = [OVERLAYS] * settings["overlays"] + [IMAGES] * settings["frames_out"]
+    pictures += [CROPS] * settings["crops"]
     tables = outputs(options.formats, measures=settings["measures"])
     ledger = Ledger(options.out, [*pictures, *tables])
     ledger.open(settings, resume=False, overwrite=options.overwrite)
@@ -79,7 +81,8 @@ def _write(
         unwritten=written.failed, overlays=bool(settings["overlays"]),
     )  # fmt: skip
     write_manifest(ledger, results)
-    write_run(options, runs[0]["model"], scheme.name, report, ledger, started)
+    root = str(settings["input"])
+    write_run(options, runs[0]["model"], scheme.name, report, ledger, started, root)
     return report
 
 
@@ -152,6 +155,9 @@ def _check_names(folder: Path, results: Sequence[FileResult]) -> None:
                 )
 
 
+_COPIED = (f"{IMAGES}/", f"{CROPS}/")
+
+
 def _stays(name: str) -> bool:
     parts = PurePosixPath(name).parts
     return bool(parts) and parts[0] != "/" and ".." not in parts and "\0" not in name
@@ -165,7 +171,7 @@ def _take_pictures(shard: Ledger, results: Sequence[FileResult], ledger: Ledger)
             result.status = PARTIAL if result.status in (DONE, NO_FACE) else result.status
             reason = "no overlay: the shard's is gone, or changed"
             result.reason = "; ".join(p for p in (result.reason, reason) if p)
-    frames = [n for n in shard.outputs.names() if n.startswith(f"{IMAGES}/") and _stays(n)]
+    frames = [n for n in shard.outputs.names() if n.startswith(_COPIED) and _stays(n)]
     names = [r.overlay for r in results if r.overlay]
     names += [name for name in frames if shard.outputs.owns(name)]
     staged = []

@@ -171,9 +171,11 @@ def write_run(
     report: Report,
     ledger: Ledger,
     started: float,
+    root: str,
 ) -> None:
     """run.json: everything needed to know later how the results came about."""
     values: dict[str, Any] = {
+        "input": root,
         "options": asdict(options),
         "versions": _versions(),
         "platform": platform.platform(),

@@ -18,6 +18,7 @@ from kpcli.model_bundle import ModelBundle
 from kpcli.options import SMOOTHINGS, AnnotateOptions
 from kpcli.progress import progress
 from kpcli.sources.folder import is_video
+from kpcli.workflows.annotate.crops import OUTPUT as CROPS
 from kpcli.workflows.annotate.engines.choose import check_engine, run_chunks
 from kpcli.workflows.annotate.formats import check_formats, outputs, unasked, write_formats
 from kpcli.workflows.annotate.ledger import OVERLAYS, Ledger
@@ -78,7 +79,8 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
             unread=len(plan.unread),
         )
         write_manifest(ledger, results, plan.unread)
-        write_run(options, card.name, scheme.name, report, ledger, started)
+        root = str(plan.root.resolve())
+        write_run(options, card.name, scheme.name, report, ledger, started, root)
         return report
     finally:
         ledger.close()
@@ -104,6 +106,7 @@ def _check_names(options: AnnotateOptions) -> None:
 def _ledger(options: AnnotateOptions, plan: Plan) -> Ledger:
     """The output folder, in which nothing is that the run reads."""
     pictures = [OVERLAYS] * options.overlays + [IMAGES] * options.frames_out
+    pictures += [CROPS] * options.crops
     tables = outputs(options.formats, measures=options.measures)
     ledger = Ledger(options.out, [*pictures, *tables])
     ledger.outputs.spare([plan.root / file for file in plan.files])

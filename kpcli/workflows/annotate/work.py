@@ -20,6 +20,7 @@ from kpcli.outputs import Outputs
 from kpcli.sources import read_frames
 from kpcli.sources.room import shared_room
 from kpcli.types import Face, Frame, FrameFaces
+from kpcli.workflows.annotate.crops import Crops
 from kpcli.workflows.annotate.ledger import COMMAND
 from kpcli.workflows.annotate.outcome import DONE, FAILED, NO_FACE, PARTIAL, SKIPPED, FileResult
 from kpcli.workflows.annotate.overlays import Overlays, writer
@@ -68,6 +69,7 @@ class _Note:
     problem: str = ""
     no_overlay: str = ""
     no_picture: str = ""
+    no_crop: str = ""
     reading: float = 0.0
     tracks: set[int] = field(default_factory=set)
 
@@ -75,7 +77,9 @@ class _Note:
         """The outcome, once all frames are through."""
         r = self.result
         r.faces = len(self.tracks)
-        r.reason = "; ".join(p for p in (self.problem, self.no_picture, self.no_overlay) if p)
+        r.reason = "; ".join(
+            p for p in (self.problem, self.no_picture, self.no_crop, self.no_overlay) if p
+        )
         r.seconds = round(self.reading + other_seconds, 3)
         if r.reason:
             r.status = PARTIAL if r.frames else FAILED
@@ -119,7 +123,9 @@ def _blamed(chunk: Chunk, job: Job, finder: FaceFinder, beat: Beat, error: Excep
     tried = [file for file in chunk.files if file not in chunk.given_up]
     if len(tried) == 1:
         return give_up(chunk, tried[0], _unforeseen(error))
-    undrawn = replace(job, options=replace(job.options, overlays=False, frames_out=False))
+    undrawn = replace(
+        job, options=replace(job.options, overlays=False, frames_out=False, crops=False)
+    )
     for file in tried:
         try:
             _run_chunk(Chunk(chunk.number, (file,)), undrawn, finder, beat)
@@ -221,6 +227,10 @@ class _Recorder:
         self._overlays: Overlays | None = None
         if job.options.overlays:
             self._overlays = Overlays(job.options, job.staging, job.names, scheme)
+        self._crops: Crops | None = None
+        if job.options.crops:
+            outputs = Outputs(job.options.out, COMMAND, writer())
+            self._crops = Crops(outputs, job.staging, scheme, job.options)
         self._pictures: FramePictures | None = None
         if job.options.frames_out:
             self._pictures = FramePictures(Outputs(job.options.out, COMMAND, writer()), job.staging)
@@ -236,6 +246,9 @@ class _Recorder:
             result.start, result.moving = self._file.tell(), frame.moving
             result.width, result.height = width, height
         result.note_size(frame.index, width, height)
+        if self._crops is not None and not note.no_crop:
+            with self._noting_crops(note):
+                faces = self._crops.add(result.output or result.file, frame, result.frames, faces)
         with _disk(self._job):
             self._rows.write(FrameFaces.of(frame, faces, result.file))
         result.end = self._file.tell()
@@ -253,6 +266,9 @@ class _Recorder:
         if self._pictures is not None and note is not None and not note.no_picture:
             with self._noting_pictures(note, self._pictures):
                 self._pictures.publish()
+        if self._crops is not None and note is not None:  # rows name those that were written
+            with self._noting_crops(note):
+                self._crops.publish()
         if self._overlays is not None and note is not None and not note.no_overlay:
             with self._noting(note, self._overlays):
                 note.result.silent = self._overlays.end(note.result.file)
@@ -275,6 +291,14 @@ class _Recorder:
             logging.getLogger(__name__).debug("%s", note.result.file, exc_info=True)
             pictures.abandon()
             note.no_picture = f"no picture of a frame: {told(e)}"
+
+    @contextmanager
+    def _noting_crops(self, note: _Note) -> Iterator[None]:
+        try:
+            yield
+        except Exception as e:
+            logging.getLogger(__name__).debug("%s", note.result.file, exc_info=True)
+            note.no_crop = f"no crops: {told(e)}"
 
     def _end(self, overlays: Overlays) -> None:
         """All files are through: their overlays go into place."""
