@@ -71,7 +71,10 @@ class FramePictures:
     def publish(self) -> None:
         """Put those that wait in place; raises InputError if one cannot be."""
         waiting, self._waiting = self._waiting, []
-        for name, problem in (self._outputs.publish(waiting) if waiting else {}).items():
+        problems = self._outputs.publish(waiting) if waiting else {}
+        for temporary, _ in waiting:
+            temporary.unlink(missing_ok=True)
+        for name, problem in problems.items():
             raise InputError(f"{name}: cannot be written", actual=str(problem))
 
     def abandon(self) -> None:
