@@ -75,6 +75,9 @@ class DlcFolder:
         self._add(names, [f"{row},{printed(quoted(file))}\n"], "row,file\n")
 
     def _add(self, path: Path, rows: Iterable[str], header: str = "") -> None:
+        if path not in self._begun:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()  # a name that is too long is this file's fault, not a later one's
         held = self._held.setdefault(path, [])
         if path not in self._begun:
             self._begun.add(path)
@@ -87,7 +90,6 @@ class DlcFolder:
 
     def _flush(self) -> None:
         for path, rows in self._held.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a", newline="", encoding="utf-8") as file:
                 file.writelines(rows)
         self._held, self._size = {}, 0

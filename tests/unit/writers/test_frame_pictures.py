@@ -58,7 +58,7 @@ def test_a_turned_picture_is_written_as_it_is_seen(tmp_path: Path, pictures: Fra
 
 def test_a_picture_that_cannot_be_written(tmp_path: Path, pictures: FramePictures) -> None:
     (tmp_path / "images").write_text("a file")
+    pictures.add("v.mp4", Frame(Path("v.mp4"), 1, 0.0, pixels(), moving=True))
     with pytest.raises(InputError, match="cannot be written"):
-        pictures.add("v.mp4", Frame(Path("v.mp4"), 1, 0.0, pixels(), moving=True))
         pictures.publish()
     assert list((tmp_path / "tmp").iterdir()) == []

@@ -245,7 +245,7 @@ def test_new_weights_drop_the_twins_of_old_ones_and_no_other_file(tmp_path: Path
         (tmp_path / name / "inside").write_text(name)
     exports = {
         n: dict(zip(("file", "bytes", "sha256"), (n, *content(tmp_path / n)), strict=True))
-        | {"checks": {}}
+        | {"checks": {}, "quantize": "none"}
         for n in ("model.onnx", "model.tflite", "openvino", "saved_model")
     }
     write_card(tiny_card(exports=exports), tmp_path)
