@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageFile
 
+from kpcli.colours import stretched, to_rgb
 from kpcli.errors import InputError
+from kpcli.media import HEIF, PICTURE_FORMATS, needs_heif, register_heif
 from kpcli.types import Pixels
 
 MAX_PIXELS = 200_000_000
@@ -18,9 +22,15 @@ MAX_PIXELS = 200_000_000
 
 Image.MAX_IMAGE_PIXELS = None  # the limit above is checked here, with our own message
 
+_READ_WITHOUT_END = ("JPEG", "MPO", "PNG")
+_FORMATS = {
+    ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP", ".tif": "TIFF",
+    ".tiff": "TIFF",
+}  # fmt: skip
+
 
 def open_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Open a picture lazily (header only).
+    """Open a picture lazily (header only); of the formats that kpcli names, whatever its ending.
 
     Raises
     ------
@@ -28,16 +38,21 @@ def open_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
         If it is missing, empty, no picture, or larger than ``max_pixels``.
     """
     try:
+        heif = needs_heif(path)
+        if heif:
+            register_heif(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = Image.open(path)
+            image = Image.open(path, formats=(HEIF,) if heif else PICTURE_FORMATS)
+    except InputError:
+        raise
     except FileNotFoundError as e:
         raise InputError(f"{path}: there is no such file") from e
     except Exception as e:  # plug-ins raise RuntimeError and others on damaged headers
         actual = "an empty file" if _is_empty(path) else str(e)
         raise InputError(
             f"{path}: not a readable picture",
-            expected="JPEG, PNG, WebP, TIFF, GIF, BMP ...",
+            expected="JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF, BMP ...",
             actual=actual,
         ) from e
     try:
@@ -85,35 +100,67 @@ def read_image(path: Path) -> Pixels:
 def decode(image: Image.Image, path: Path) -> Pixels:
     """The current frame of an open picture as (H, W, 3) uint8 RGB; see `read_image`."""
     try:
+        wide_colour = ";16" in str(getattr(image, "tile", ""))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image.load()
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-        return to_rgb(ImageOps.exif_transpose(image) if turned else image)
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        pixels = to_rgb(image)
+        if wide_colour and not image.mode.startswith("I"):
+            pixels = _wide_colour(pixels, path)
+        return _turned(pixels, orientation)
     except Exception as e:  # decoders of damaged files raise struct.error, zlib.error and others
         raise InputError(f"{path}: the picture is damaged", actual=str(e) or repr(e)) from e
 
 
-def to_rgb(image: Image.Image) -> Pixels:
-    """A Pillow image of any mode as (H, W, 3) uint8 RGB."""
-    if image.mode.startswith(("I", "F")):
-        return _wide_gray(np.asarray(image))
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, rgba)
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"), np.uint8)
+def decode_to_its_end(image: Image.Image, path: Path) -> tuple[Pixels, str]:
+    """As `decode`, but of a JPEG or PNG whose end is missing, what there is, as viewers show it.
+
+    Returns
+    -------
+    (array, str)
+        The picture, and what is wrong with it ("" of a whole one).
+    """
+    try:
+        return decode(image, path), ""
+    except InputError as e:
+        if image.format not in _READ_WITHOUT_END or "truncated" not in e.actual.lower():
+            raise
+        with _without_end(), open_image(path) as again:
+            return decode(again, path), e.actual
 
 
-def _wide_gray(values: NDArray[np.generic]) -> Pixels:
-    """16-bit, 32-bit or float gray (H, W) as RGB: 16 bits by their range, others by their span."""
-    gray = values.astype(np.float64)
-    if values.dtype == np.uint16 or (gray.min() >= 0 and 255 < gray.max() <= 65535):
-        gray = gray / 257
-    elif gray.min() < 0 or gray.max() > 255 or gray.max() <= 1:
-        span = float(gray.max() - gray.min())
-        gray = (gray - gray.min()) * (255 / span if span else 0)
-    return np.repeat(np.clip(gray + 0.5, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+@contextmanager
+def _without_end() -> Iterator[None]:
+    """Have Pillow read pictures that are cut short."""
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _wide_colour(pixels: Pixels, path: Path) -> Pixels:
+    """A 16-bit colour picture, of which Pillow keeps the upper 8 bits, where those are too few."""
+    if pixels.max(initial=0) > 63:  # more than 14 bits
+        return pixels
+    values = cv2.imdecode(
+        np.frombuffer(path.read_bytes(), np.uint8),
+        cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION,
+    )
+    if values is None or values.dtype != np.uint16 or values.shape != pixels.shape:
+        return pixels
+    return np.ascontiguousarray(stretched(values)[..., ::-1])
+
+
+def _turned(pixels: Pixels, orientation: object) -> Pixels:
+    """Upright, by the EXIF orientation (EXIF 2.32, tag 0x112)."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    down = -1 if orientation in (3, 4, 7, 8) else 1
+    right = -1 if orientation in (2, 3, 6, 7) else 1
+    return np.ascontiguousarray(pixels[::down, ::right])
 
 
 def to_gray(pixels: Pixels) -> Pixels:
@@ -125,10 +172,29 @@ def to_gray(pixels: Pixels) -> Pixels:
 
 
 def write_image(path: Path, pixels: Pixels, quality: int = 90) -> None:
-    """Write (H, W, 3) uint8 RGB; the format follows the path's ending."""
+    """Write (H, W, 3) uint8 RGB; the format follows the path's ending.
+
+    Raises
+    ------
+    InputError
+        If it cannot be encoded so, or not all of it be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Formats without a quality setting ignore it.
-        Image.fromarray(pixels).save(path, quality=quality)
-    except OSError as e:
-        raise InputError(f"{path}: cannot be written", actual=str(e)) from e
+        data = _encoded(path.suffix.lower(), pixels, quality)
+        # Encoders that write to the disk themselves do not notice when it is full.
+        path.write_bytes(data)
+        if path.stat().st_size != len(data):
+            raise OSError(f"{path.stat().st_size} of {len(data)} bytes were written")
+    except Exception as e:  # encoders raise ValueError, struct.error and others
+        raise InputError(f"{path}: cannot be written", actual=str(e) or repr(e)) from e
+
+
+def _encoded(ending: str, pixels: Pixels, quality: int) -> bytes:
+    kind = _FORMATS.get(ending) or Image.registered_extensions().get(ending)
+    if kind is None:
+        raise ValueError(f"no picture format has the ending {ending!r}")
+    buffer = io.BytesIO()
+    # Formats without a quality setting ignore it.
+    Image.fromarray(pixels).save(buffer, format=kind, quality=quality)
+    return buffer.getvalue()

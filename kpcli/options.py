@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+FREE = {"free": True}
+"""Metadata of a field on which no row depends: a run may go on with another value."""
 
 DETECT_SIZE = 640
 """Long side in pixels at which faces are looked for."""
@@ -169,16 +172,12 @@ LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)
 
 
-@dataclass(frozen=True)
-class AnnotateOptions:
-    """Options of ``kpcli annotate``."""
+@dataclass(frozen=True, kw_only=True)
+class FaceOptions:
+    """How faces and their landmarks are found: what annotate, live and the library share."""
 
-    inputs: tuple[Path, ...]
-    out: Path
-    folder: bool = True
-    """``inputs`` is one folder; else files."""
-    recursive: bool = True
     model: str = "default"
+    """A bundle's folder, or the name of an embedded one."""
     runtime: str = "auto"
     tta: str = NO_TTA
     """One of `TTAS`."""
@@ -190,32 +189,47 @@ class AnnotateOptions:
     """Of a frame, the best so many faces; 0: all."""
     min_confidence: float = 0.35
     """Faces below are left out."""
+    pose: bool = True
+    """Yaw, pitch and roll, where the scheme has 68 points."""
+    smooth: str = NO_SMOOTHING
+    """One of `SMOOTHINGS`: points steadied over time, beside the raw ones."""
+    batch_size: int = 32
+    """Faces that the model sees at once."""
+
+
+@dataclass(frozen=True)
+class AnnotateOptions(FaceOptions):
+    """Options of ``kpcli annotate``."""
+
+    inputs: tuple[Path, ...] = field(metadata=FREE)
+    """The plan's folder and files are compared instead."""
+    out: Path = field(metadata=FREE)
+    folder: bool = field(default=True, metadata=FREE)
+    """``inputs`` is one folder; else files."""
+    recursive: bool = True
     overlays: bool = True
     overlay_fps: float = 0.0
     """Frames a second of overlay videos; 0: at the source's times."""
-    formats: tuple[str, ...] = ("csv",)
-    pose: bool = True
-    """Columns yaw, pitch, roll, where the scheme has 68 points."""
-    smooth: str = NO_SMOOTHING
-    """One of `SMOOTHINGS`: columns of points steadied over time, beside the raw ones."""
+    frames_out: bool = False
+    """Write the frames as pictures, by the names that COCO, Label Studio and others refer to."""
+    formats: tuple[str, ...] = field(default=("csv",), metadata=FREE)
     frames: FrameSelection = ALL_FRAMES
     shard: tuple[int, int] = (1, 1)
     """(i, n): of n parts of all files, chosen by name, only the ith, from 1."""
-    resume: bool = False
-    overwrite: bool = False
-    dry_run: bool = False
-    engine: str = LOCAL
+    resume: bool = field(default=False, metadata=FREE)
+    overwrite: bool = field(default=False, metadata=FREE)
+    dry_run: bool = field(default=False, metadata=FREE)
+    engine: str = field(default=LOCAL, metadata=FREE)
     """One of `ENGINES`: where the work is done; the results are the same."""
-    workers: int = 0
+    workers: int = field(default=0, metadata=FREE)
     """Processes; 1: none but this one; 0: as the work and the machine suggest.
 
     With Ray, CPUs of the cluster; 0: all of them.
     """
-    timeout: float = 120.0
+    timeout: float = field(default=120.0, metadata=FREE)
     """Seconds that a picture or a video frame may take; 0: no limit."""
-    max_megapixels: float = 200.0
+    max_megapixels: float = field(default=200.0, metadata=FREE)
     """Pictures and videos of larger frames are not read."""
-    batch_size: int = 32
 
 
 @dataclass(frozen=True)

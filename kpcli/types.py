@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,18 @@ class FaceBox:
     right: float
     bottom: float
     score: float = 1.0
+
+    @classmethod
+    def from_xywh(
+        cls, x: float, y: float, width: float, height: float, score: float = 1.0
+    ) -> FaceBox:
+        """The box of a corner, a width and a height."""
+        return cls(x, y, x + width, y + height, score)
+
+    @property
+    def corners(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom."""
+        return self.left, self.top, self.right, self.bottom
 
     @property
     def width(self) -> float:
@@ -116,23 +128,36 @@ class Frame:
     pixels: Pixels
     moving: bool = False
 
+    @classmethod
+    def still(cls, source: Path, pixels: Pixels) -> Frame:
+        """A picture: its only frame."""
+        return cls(source, 1, 0.0, pixels)
+
+
+class HeadPose(NamedTuple):
+    """Degrees: to the right, up and clockwise of the picture; see `kpcli.inference.head_pose`."""
+
+    yaw: float
+    pitch: float
+    roll: float
+
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """Landmarks of one face in one frame, in frame pixels.
+class Face:
+    """One face of one frame, in frame pixels.
 
-    ``scores`` is (N,) float32 in 0..1, one confidence a point; ``confidence`` is the face's.
+    ``point_confidences`` is (N,) float32 in 0..1, one a point; ``confidence`` is the face's;
+    ``track`` is its id within the file. ``pose`` and ``smoothed`` (N, 2) are None where they were
+    not asked for, or the scheme does not allow them.
     """
 
-    source: Path
-    index: int
-    seconds: float
-    face: FaceBox
+    box: FaceBox
     points: Points
-    scores: NDArray[np.float32]
+    point_confidences: NDArray[np.float32]
     confidence: float
-    track: int
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    track: int = 0
+    pose: HeadPose | None = None
+    smoothed: Points | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,5 +173,11 @@ class FrameFaces:
     seconds: float
     width: int
     height: int
-    faces: tuple[Prediction, ...]
+    faces: tuple[Face, ...]
     moving: bool = False
+
+    @classmethod
+    def of(cls, frame: Frame, faces: tuple[Face, ...], file: str) -> FrameFaces:
+        """The faces of a frame whose source is called ``file``."""
+        height, width = frame.pixels.shape[:2]
+        return cls(file, frame.index, frame.seconds, width, height, faces, frame.moving)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kpcli import catalogue
-from kpcli.model_bundle import LANDMARKS
 
 if TYPE_CHECKING:
     import keras
@@ -21,16 +20,16 @@ def build_architecture(name: str, n_points: int, weights: str = "none") -> keras
     ModelError
         If the weights cannot be downloaded or do not fit.
     """
-    model: keras.Model = catalogue.load("architecture", name).build(n_points, weights=weights)
+    model: keras.Model = catalogue.ARCHITECTURES.load(name).build(n_points, weights=weights)
     return model
 
 
 def architecture_facts(name: str) -> tuple[int, str]:
     """Input size in pixels and colour (``rgb`` or ``gray``) of the named architecture."""
-    module = catalogue.load("architecture", name)
+    module = catalogue.ARCHITECTURES.load(name)
     return int(module.INPUT_SIZE), str(module.COLOUR)
 
 
 def architecture_task(name: str) -> str:
     """What models of the named architecture do: `model_bundle.LANDMARKS` or `DETECTION`."""
-    return str(getattr(catalogue.load("architecture", name), "TASK", LANDMARKS))
+    return catalogue.ARCHITECTURES.load(name).TASK

@@ -10,9 +10,12 @@ import keras
 from keras import layers
 
 from kpcli.architectures.pretrained import load_weights
+from kpcli.model_bundle import LANDMARKS
 
 INPUT_SIZE = 96
 COLOUR = "gray"
+TASK = LANDMARKS
+STRIDES = ()
 BLOCKS = ((32, 3, 0.1), (64, 2, 0.2), (128, 2, 0.3))
 """(width, kernel, dropout) of each block."""
 

@@ -14,9 +14,12 @@ from keras import layers
 
 from kpcli.architectures.layers import PointwiseDense, SoftArgmax
 from kpcli.errors import UsageError
+from kpcli.model_bundle import LANDMARKS
 
 INPUT_SIZE = 128
 COLOUR = "rgb"
+TASK = LANDMARKS
+STRIDES = ()
 WIDTHS = (24, 48, 96, 128, 128)
 BLOCKS = (0, 1, 2, 1, 1)
 PYRAMID = 64

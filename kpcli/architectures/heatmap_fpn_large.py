@@ -10,9 +10,12 @@ import keras
 
 from kpcli.architectures import heatmap_fpn
 from kpcli.errors import UsageError
+from kpcli.model_bundle import LANDMARKS
 
 INPUT_SIZE = 192
 COLOUR = heatmap_fpn.COLOUR
+TASK = LANDMARKS
+STRIDES = ()
 BLOCKS = (0, 1, 3, 2, 2)
 
 

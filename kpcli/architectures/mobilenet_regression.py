@@ -6,9 +6,12 @@ import keras
 from keras import layers
 
 from kpcli.architectures.pretrained import backbone
+from kpcli.model_bundle import LANDMARKS
 
 INPUT_SIZE = 224
 COLOUR = "rgb"
+TASK = LANDMARKS
+STRIDES = ()
 
 
 def build(n_points: int, *, weights: str = "none") -> keras.Model:

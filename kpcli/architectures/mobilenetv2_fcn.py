@@ -10,9 +10,12 @@ import keras
 from keras import layers
 
 from kpcli.architectures.pretrained import backbone
+from kpcli.model_bundle import LANDMARKS
 
 INPUT_SIZE = 224
 COLOUR = "rgb"
+TASK = LANDMARKS
+STRIDES = ()
 LAST_BLOCK = "block_8_add"
 
 

@@ -11,9 +11,12 @@ import keras
 from keras import layers
 
 from kpcli.architectures.pretrained import load_weights
+from kpcli.model_bundle import LANDMARKS
 
 INPUT_SIZE = 224
 COLOUR = "gray"
+TASK = LANDMARKS
+STRIDES = ()
 BLOCKS = ((32, 4, 0.1), (64, 3, 0.2), (128, 2, 0.3), (256, 1, 0.4))
 """(width, kernel, dropout) of each block."""
 

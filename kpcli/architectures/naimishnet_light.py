@@ -11,9 +11,12 @@ import keras
 from keras import layers
 
 from kpcli.architectures.pretrained import load_weights
+from kpcli.model_bundle import LANDMARKS
 
 INPUT_SIZE = 224
 COLOUR = "gray"
+TASK = LANDMARKS
+STRIDES = ()
 WIDTHS = (32, 64, 128, 256, 512)
 
 

@@ -12,9 +12,12 @@ import keras
 from keras import layers
 
 from kpcli.architectures.pretrained import load_weights
+from kpcli.model_bundle import LANDMARKS
 
 INPUT_SIZE = 100
 COLOUR = "gray"
+TASK = LANDMARKS
+STRIDES = ()
 WIDTHS = (32, 64, 96, 128, 256, 512)
 L2 = 1e-5
 

@@ -42,6 +42,9 @@ Overlays = Annotated[bool, typer.Option(help="Write pictures and videos with the
 OverlayFps = Annotated[
     float, typer.Option(min=0, max=240, help="Constant frame rate of overlays; 0: as the source.")
 ]
+FramesOut = Annotated[
+    bool, typer.Option("--frames-out", help="Write images/: the frames that formats refer to.")
+]
 Formats = Annotated[
     str,
     typer.Option(
@@ -91,6 +94,7 @@ def folder(
     min_confidence: MinConfidence = _D.min_confidence,
     overlays: Overlays = _D.overlays,
     overlay_fps: OverlayFps = _D.overlay_fps,
+    frames_out: FramesOut = _D.frames_out,
     formats: Formats = ",".join(_D.formats),
     pose: Pose = _D.pose,
     smooth: Smooth = _D.smooth,
@@ -127,6 +131,7 @@ def file(
     min_confidence: MinConfidence = _D.min_confidence,
     overlays: Overlays = _D.overlays,
     overlay_fps: OverlayFps = _D.overlay_fps,
+    frames_out: FramesOut = _D.frames_out,
     formats: Formats = ",".join(_D.formats),
     pose: Pose = _D.pose,
     smooth: Smooth = _D.smooth,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kpcli.catalogue import DETECTORS, Detector, load
+from kpcli.catalogue import DETECTORS, Detector
 from kpcli.options import DETECT_SIZE
 
 
@@ -21,8 +21,7 @@ def create_detector(spec: str, size: int = DETECT_SIZE) -> Detector:
         If something the detector needs is not installed.
     """
     name, colon, argument = spec.partition(":")
-    detector: Detector = load("detector", name).create(argument if colon else None, size)
-    return detector
+    return DETECTORS.load(name).create(argument if colon else None, size)
 
 
 __all__ = ["DETECTORS", "create_detector"]

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from kpcli.errors import InputError, UsageError
-from kpcli.types import FaceBox, Pixels
+from kpcli.types import FaceBox, Frame
 
 GIVEN = True
 """The boxes are given, not found: in videos, every frame has its own."""
@@ -33,11 +33,9 @@ class BoxesFile:
         self._by_name: dict[str, set[Key]] = defaultdict(set)
         self._read()
 
-    def detect(
-        self, images: Sequence[Pixels], sources: Sequence[tuple[Path, int]]
-    ) -> list[list[FaceBox]]:
+    def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
         """Best score first; see `kpcli.catalogue.Detector`."""
-        return [self._lookup(path, index) for path, index in sources]
+        return [self._lookup(frame.source, frame.index) for frame in frames]
 
     def _lookup(self, path: Path, index: int) -> list[FaceBox]:
         key = self._key(path)

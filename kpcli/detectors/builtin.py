@@ -18,7 +18,9 @@ from kpcli.letterbox import Letterbox
 from kpcli.model_bundle import DETECTION, ModelBundle, ModelCard
 from kpcli.options import DETECT_SIZE
 from kpcli.runtimes import AUTO, open_runtime
-from kpcli.types import FaceBox, Pixels
+from kpcli.types import FaceBox, Frame, Pixels
+
+GIVEN = False
 
 BUNDLE = "face_detector"
 LEAST_SCORE = 0.3
@@ -76,14 +78,13 @@ class FaceDetector:
         self._size = size
         self._least_score = least_score
 
-    def detect(
-        self, images: Sequence[Pixels], sources: Sequence[tuple[Path, int]]
-    ) -> list[list[FaceBox]]:
+    def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
         """Boxes tight around the landmarks; see `kpcli.catalogue.Detector`.
 
         A picture in which no upright face is found for sure is searched again lying on either
         side and upside down. The side whose best face scores highest counts, if it is sure too.
         """
+        images = [frame.pixels for frame in frames]
         found = self.arrays(images, self._output)
         for i, (_, scores) in enumerate(found):
             if max(scores, default=0.0) < UPRIGHT:

@@ -10,7 +10,9 @@ import numpy as np
 
 from kpcli.errors import InputError, ModelError
 from kpcli.options import DETECT_SIZE
-from kpcli.types import FaceBox, Pixels
+from kpcli.types import FaceBox, Frame, Pixels
+
+GIVEN = False
 
 FRONTAL = "haarcascade_frontalface_default.xml"
 
@@ -29,11 +31,9 @@ class Haar:
         self._size = size
         self._calibrated = calibrated
 
-    def detect(
-        self, images: Sequence[Pixels], sources: Sequence[tuple[Path, int]]
-    ) -> list[list[FaceBox]]:
+    def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
         """Largest count of agreeing windows first; see `kpcli.catalogue.Detector`."""
-        return [self._one(image) for image in images]
+        return [self._one(frame.pixels) for frame in frames]
 
     def _one(self, image: Pixels) -> list[FaceBox]:
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)

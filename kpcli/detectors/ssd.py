@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from kpcli.boxes import Array, face_boxes, suppress, wider_to_landmark
 from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.options import DETECT_SIZE
-from kpcli.types import FaceBox, Pixels
+from kpcli.types import FaceBox, Frame, Pixels
+
+GIVEN = False
 
 SIDE = 300
 """Pictures are squeezed to this square, for which such models are trained."""
@@ -37,11 +39,9 @@ class SingleShot:
     def __init__(self, search: Search) -> None:
         self._search = search
 
-    def detect(
-        self, images: Sequence[Pixels], sources: Sequence[tuple[Path, int]]
-    ) -> list[list[FaceBox]]:
+    def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
         """Best score first; see `kpcli.catalogue.Detector`."""
-        return [self._one(image) for image in images]
+        return [self._one(frame.pixels) for frame in frames]
 
     def _one(self, image: Pixels) -> list[FaceBox]:
         fractions, scores = self._search(image)

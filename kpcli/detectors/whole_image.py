@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from kpcli.errors import UsageError
-from kpcli.types import FaceBox, Pixels
+from kpcli.types import FaceBox, Frame
 
 GIVEN = True
 """The boxes are given, not found: in videos, every frame has its own."""
@@ -15,13 +14,10 @@ GIVEN = True
 class WholeImage:
     """One box, from edge to edge."""
 
-    def detect(
-        self, images: Sequence[Pixels], sources: Sequence[tuple[Path, int]]
-    ) -> list[list[FaceBox]]:
+    def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
         """One box a picture; see `kpcli.catalogue.Detector`."""
-        return [
-            [FaceBox(-0.5, -0.5, image.shape[1] - 0.5, image.shape[0] - 0.5)] for image in images
-        ]
+        sizes = [frame.pixels.shape[:2] for frame in frames]
+        return [[FaceBox(-0.5, -0.5, width - 0.5, height - 0.5)] for height, width in sizes]
 
 
 def create(argument: str | None, size: int = 0) -> WholeImage:

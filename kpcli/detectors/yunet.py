@@ -13,7 +13,9 @@ from kpcli.boxes import face_boxes, wider_to_landmark
 from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.letterbox import Letterbox
 from kpcli.options import DETECT_SIZE
-from kpcli.types import FaceBox, Pixels
+from kpcli.types import FaceBox, Frame, Pixels
+
+GIVEN = False
 
 MULTIPLE = 32
 LEAST_SCORE = 0.5
@@ -33,11 +35,9 @@ class YuNet:
         except cv2.error as e:
             raise _unusable(file, e) from e
 
-    def detect(
-        self, images: Sequence[Pixels], sources: Sequence[tuple[Path, int]]
-    ) -> list[list[FaceBox]]:
+    def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
         """Best score first; see `kpcli.catalogue.Detector`."""
-        return [self._one(image) for image in images]
+        return [self._one(frame.pixels) for frame in frames]
 
     def _one(self, image: Pixels) -> list[FaceBox]:
         letterbox = Letterbox.fit(image, min(self._size, max(image.shape[:2])), MULTIPLE)

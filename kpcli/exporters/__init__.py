@@ -6,7 +6,7 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from kpcli.catalogue import EXPORTERS, load
+from kpcli.catalogue import EXPORTERS
 from kpcli.errors import ModelError
 
 
@@ -22,7 +22,7 @@ def need(package: str, extra: str, what: str) -> None:
 def drop_twins(folder: Path) -> None:
     """Remove a bundle's twins, because its weights are no longer theirs."""
     for name in EXPORTERS:
-        twin = folder / load("export target", name).FILE
+        twin = folder / EXPORTERS.load(name).FILE
         if twin.is_dir():
             shutil.rmtree(twin)
         else:

@@ -7,21 +7,25 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kpcli.boxes import suppress
-from kpcli.catalogue import Detector, load
+from kpcli.catalogue import DETECTORS, Detector
+from kpcli.detectors import create_detector
+from kpcli.images import read_image
+from kpcli.inference.appearance import thumbnail
 from kpcli.inference.head_pose import head_pose
 from kpcli.inference.identity import Scene, Tracker, same_scene, scene_of
 from kpcli.inference.propagation import Follower
 from kpcli.inference.smoothing import OneEuro
-from kpcli.inference.upright import FacePredictor, Look, Seen, landmarks
-from kpcli.model_bundle import ModelCard
-from kpcli.options import NO_SMOOTHING, AnnotateOptions
+from kpcli.inference.upright import FacePredictor, Look, landmarks
+from kpcli.model_bundle import ModelBundle
+from kpcli.options import NO_SMOOTHING, FaceOptions
 from kpcli.schemes import IBUG68
-from kpcli.types import FaceBox, Frame, Prediction
-from kpcli.writers.landmark_csv import Extra
+from kpcli.sources import read_frames
+from kpcli.types import Face, FaceBox, Frame, FrameFaces, Pixels
 
 NESTED = 0.75
 """Faces one of which has so much of its box in the other's are one."""
@@ -30,96 +34,154 @@ MAX_FRAMES = 16
 MAX_HELD_PIXELS = 24_000_000
 """A batch ends early where its frames hold more pixels than this."""
 
-Annotated = tuple[Frame, tuple[Prediction, ...]]
+Found = tuple[Frame, tuple[Face, ...]]
 
 
-def extras(options: AnnotateOptions, card: ModelCard) -> tuple[Extra, ...]:
-    """The optional columns of a run; head pose is known of 68-point schemes only."""
-    pose = options.pose and card.landmark_scheme.name == IBUG68.name
-    wanted = {Extra.POSE: pose, Extra.SMOOTH: options.smooth != NO_SMOOTHING}
-    return tuple(extra for extra in Extra if wanted[extra])
+class FaceFinder:
+    """Finds the faces of frames and their landmarks.
 
-
-class FaceAnnotator:
-    """Finds the faces of frames and their landmarks, many frames at a time.
+    Parameters
+    ----------
+    options : FaceOptions, optional
+    detector, predictor : optional
+        Used instead of those that the options name.
+    **choices
+        Fields of `FaceOptions`, instead of those of ``options``.
 
     Attributes
     ----------
     scheme : LandmarkScheme
         Of the points.
-    extras : tuple of Extra
-        What the faces carry besides.
     runtime_line : str
         Which library runs the model, and on what device.
+
+    Raises
+    ------
+    KpcliError
+        If the model or the detector cannot be used.
+
+    Examples
+    --------
+    >>> finder = FaceFinder(model="large")
+    >>> faces = finder.picture("portrait.jpg")
+    >>> faces[0].points  # (68, 2), pixels
+    >>> for frame in finder.video("clip.mp4"):
+    ...     print(frame.seconds, [face.track for face in frame.faces])
     """
 
     def __init__(
-        self, detector: Detector, predictor: FacePredictor, options: AnnotateOptions
+        self,
+        options: FaceOptions | None = None,
+        *,
+        detector: Detector | str | None = None,
+        predictor: FacePredictor | None = None,
+        **choices: Any,
     ) -> None:
-        self._detector = detector
+        options = options or FaceOptions()
+        if isinstance(detector, str):
+            choices["detector"], detector = detector, None
+        self.options = options = replace(options, **choices)
+        self._detector = detector or create_detector(options.detector, options.detect_size)
+        if predictor is None:
+            from kpcli.inference.predictor import Predictor
+
+            predictor = Predictor(ModelBundle.open(options.model), options.runtime, tta=options.tta)
         self._predictor = predictor
-        self._options = options
         self.scheme = predictor.card.landmark_scheme
-        self.extras = extras(options, predictor.card)
         self.runtime_line = str(getattr(predictor, "runtime_line", ""))
+        self._pose = options.pose and self.scheme.name == IBUG68.name
+        self._smooth = options.smooth != NO_SMOOTHING
         # Boxes that are given are not to be improved upon, unless they are few.
-        self._given = getattr(load("detector", options.detector.partition(":")[0]), "GIVEN", False)
+        self._given = DETECTORS.load(options.detector.partition(":")[0]).GIVEN
         self._following = options.detect_every > 1 or not self._given
         self._begin(None)
 
-    def _begin(self, source: Path | None) -> None:
-        """Forget the faces of the last video."""
-        self._tracked = source
-        self._tracker = Tracker()
-        self._filters: defaultdict[int, OneEuro] = defaultdict(OneEuro)
-        self._follower = Follower(self._options.detect_every, self.scheme)
-        self._scene: Scene | None = None
+    def picture(self, picture: str | Path | Pixels) -> tuple[Face, ...]:
+        """The faces of a file, or of pixels (H, W, 3) uint8 RGB, best first.
 
-    def annotate(self, frames: Iterable[Frame]) -> Iterator[Annotated]:
+        Raises
+        ------
+        InputError
+            If the file cannot be read.
+        """
+        if isinstance(picture, (str, Path)):
+            frame = Frame.still(Path(picture), read_image(Path(picture)))
+        else:
+            frame = Frame.still(Path(), np.asarray(picture, np.uint8))
+        ((_, faces),) = self.find([frame])
+        return faces
+
+    def video(self, path: str | Path) -> Iterator[FrameFaces]:
+        """The faces of each frame of a video, one frame at a time.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, or not to its end.
+        """
+        for frame, faces in self.find(read_frames(Path(path))):
+            yield FrameFaces.of(frame, faces, str(path))
+
+    def find(self, frames: Iterable[Frame]) -> Iterator[Found]:
         """Each frame with its faces by id, in the order of the frames; memory is bounded.
 
         Which frames share a batch depends only on the sequence of frames.
         """
         self._begin(None)
         for batch in _batches(frames):
-            yield from self._annotate(batch)
+            at_once = [frame for frame in batch if not self._follows(frame)]
+            found = iter(self._predict(at_once, self._detect(at_once)))
+            for frame in batch:
+                if self._follows(frame):
+                    yield frame, self.follow(frame)
+                else:
+                    yield frame, self._given_out(frame, next(found))
 
-    def _annotate(self, frames: Sequence[Frame]) -> Iterator[Annotated]:
-        at_once = [frame for frame in frames if not (frame.moving and self._following)]
-        found = iter(self._find(at_once))
-        for frame in frames:
-            if frame.moving and frame.source != self._tracked:
-                self._begin(frame.source)
-            faces = self._follow(frame) if frame.moving and self._following else next(found)
-            numbered = self._numbered(frame, self._kept(faces))
-            yield frame, tuple(self._enriched(frame, face) for face in numbered)
+    def follow(self, frame: Frame) -> tuple[Face, ...]:
+        """The faces of a video's next frame, by id; a frame of another source begins anew."""
+        if frame.source != self._tracked:
+            self._begin(frame.source)
+        return self._given_out(frame, self._where_they_went(frame))
 
-    def _find(self, frames: Sequence[Frame]) -> list[list[Prediction]]:
-        """The faces that the detector sees in each frame."""
-        return self._predict(frames, self._detect(frames))
+    def _begin(self, source: Path | None) -> None:
+        """Forget the faces of the last video."""
+        self._tracked = source
+        self._tracker = Tracker()
+        self._filters: defaultdict[int, OneEuro] = defaultdict(OneEuro)
+        self._follower = Follower(self.options.detect_every, self.scheme)
+        self._scene: Scene | None = None
+
+    def _follows(self, frame: Frame) -> bool:
+        return frame.moving and self._following
+
+    def _given_out(self, frame: Frame, faces: list[Face]) -> tuple[Face, ...]:
+        """What is told of a frame: the faces that are kept, with ids and what else is wanted."""
+        if frame.moving and frame.source != self._tracked:
+            self._begin(frame.source)
+        numbered = self._numbered(frame, self._kept(faces))
+        return tuple(self._enriched(frame, face) for face in numbered)
 
     def _detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
-        sources = [(f.source, f.index) for f in frames]
-        found = self._detector.detect([f.pixels for f in frames], sources)
+        found = self._detector.detect(frames) if frames else []
         return [[b for b in mine if math.isfinite(b.side) and b.side > 0] for mine in found]
 
     def _predict(
         self, frames: Sequence[Frame], boxes: Sequence[Sequence[FaceBox]]
-    ) -> list[list[Prediction]]:
+    ) -> list[list[Face]]:
         """The faces in the boxes of each frame, in their order."""
         owners = [i for i, mine in enumerate(boxes) for _ in mine]
         looks = [Look(frames[i].pixels, box) for i, mine in enumerate(boxes) for box in mine]
-        faces: list[list[Prediction]] = [[] for _ in frames]
-        seen = landmarks(self._predictor, looks, self._options.batch_size)
-        for i, look, face in zip(owners, looks, seen, strict=True):
-            faces[i].append(_prediction(frames[i], look.box, face))
+        faces: list[list[Face]] = [[] for _ in frames]
+        found = landmarks(self._predictor, looks, self.options.batch_size)
+        for i, face in zip(owners, found, strict=True):
+            faces[i].append(face)
         return faces
 
-    def _follow(self, frame: Frame) -> list[Prediction]:
+    def _where_they_went(self, frame: Frame) -> list[Face]:
         """The faces of a video's next frame: where the last ones went, and new ones."""
         scene, seconds = scene_of(frame.pixels), frame.seconds
         if self._scene is not None and not same_scene(self._scene, scene):
-            self._follower = Follower(self._options.detect_every, self.scheme)
+            self._follower = Follower(self.options.detect_every, self.scheme)
         self._scene = scene
         follower = self._follower
         lost: set[int] = set()
@@ -132,40 +194,63 @@ class FaceAnnotator:
         (faces,) = self._predict([frame], [follower.joined(detected, seconds, lost)])
         return follower.saw(faces, seconds)
 
-    def _kept(self, faces: list[Prediction]) -> list[Prediction]:
+    def _kept(self, faces: list[Face]) -> list[Face]:
         """Those that are sure enough, one a face, and of them the surest, in their order."""
-        faces = [f for f in faces if f.confidence >= self._options.min_confidence]
+        faces = [f for f in faces if f.confidence >= self.options.min_confidence]
         if not self._given:
             faces = _one_each(faces)
-        limit = self._options.max_faces
+        limit = self.options.max_faces
         if not limit or len(faces) <= limit:
             return faces
         order = sorted(range(len(faces)), key=lambda i: (-faces[i].confidence, i))
         return [faces[i] for i in sorted(order[:limit])]
 
-    def _numbered(self, frame: Frame, faces: list[Prediction]) -> list[Prediction]:
+    def _numbered(self, frame: Frame, faces: list[Face]) -> list[Face]:
         """Ids: of a still picture by the detector's order, of a video by its tracks."""
         if not frame.moving:
             return [replace(face, track=i) for i, face in enumerate(faces)]
         scene = scene_of(frame.pixels) if self._scene is None else self._scene
-        ids = self._tracker.update([face.face for face in faces], frame.seconds, scene)
+        looks = [thumbnail(frame.pixels, face.points, self.scheme) for face in faces]
+        ids = self._tracker.update([face.box for face in faces], frame.seconds, scene, looks)
         numbered = [replace(f, track=i) for f, i in zip(faces, ids, strict=True)]
         return sorted(numbered, key=lambda face: face.track)
 
-    def _enriched(self, frame: Frame, face: Prediction) -> Prediction:
-        """The face with what the optional columns need."""
-        if not self.extras:
-            return face
-        extra: dict[str, object] = {}
-        if Extra.POSE in self.extras:
+    def _enriched(self, frame: Frame, face: Face) -> Face:
+        """The face with its pose and its smoothed points, where they are wanted."""
+        if self._pose:
             height, width = frame.pixels.shape[:2]
-            extra[Extra.POSE.value] = head_pose(face.points, width, height)
-        if Extra.SMOOTH in self.extras:
+            face = replace(face, pose=head_pose(face.points, width, height))
+        if self._smooth:
             points = face.points
             if frame.moving:
-                points = self._filters[face.track](points, face.face.side, frame.seconds)
-            extra[Extra.SMOOTH.value] = points
-        return replace(face, extra=extra)
+                points = self._filters[face.track](points, face.box.side, frame.seconds)
+            face = replace(face, smoothed=points)
+        return face
+
+
+def find_faces(picture: str | Path | Pixels, **choices: Any) -> tuple[Face, ...]:
+    """The faces of one picture: a file, or pixels (H, W, 3) uint8 RGB.
+
+    For many pictures make a `FaceFinder` once and call its `picture`.
+
+    Parameters
+    ----------
+    picture : str, Path or array
+    **choices
+        Fields of `kpcli.FaceOptions`, such as ``model="large"`` or ``detector="haar"``.
+
+    Raises
+    ------
+    KpcliError
+        If the picture, the model or the detector cannot be used.
+
+    Examples
+    --------
+    >>> faces = find_faces("portrait.jpg")
+    >>> faces[0].points.shape
+    (68, 2)
+    """
+    return FaceFinder(**choices).picture(picture)
 
 
 def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
@@ -181,16 +266,9 @@ def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
         yield batch
 
 
-def _one_each(faces: Sequence[Prediction]) -> list[Prediction]:
+def _one_each(faces: Sequence[Face]) -> list[Face]:
     """One of two whose boxes lie within each other: the surer, for a part may look like a whole."""
-    boxes = np.array([(f.face.left, f.face.top, f.face.right, f.face.bottom) for f in faces])
+    boxes = np.array([face.box.corners for face in faces]).reshape(-1, 4)
     sure = np.array([f.confidence for f in faces])
-    kept = suppress(boxes.reshape(-1, 4), sure, limit=1.0, nested=NESTED)
+    kept = suppress(boxes, sure, limit=1.0, nested=NESTED)
     return [faces[i] for i in sorted(kept)]
-
-
-def _prediction(frame: Frame, box: FaceBox, face: Seen) -> Prediction:
-    return Prediction(
-        frame.source, frame.index, frame.seconds, box,
-        face.points, face.scores, face.confidence, track=0,
-    )  # fmt: skip

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kpcli.types import HeadPose
+
 RIGID = (*range(17, 48), 48, 54)
 """Points that expressions move least: brows, nose, eyes and mouth corners of ibug68."""
 
@@ -39,7 +41,7 @@ MEAN_FACE = np.array(
 # fmt: on
 
 
-def head_pose(points: NDArray[np.floating], width: int, height: int) -> tuple[float, float, float]:
+def head_pose(points: NDArray[np.floating], width: int, height: int) -> HeadPose:
     """Yaw, pitch, roll in degrees of one face.
 
     Parameters
@@ -49,13 +51,13 @@ def head_pose(points: NDArray[np.floating], width: int, height: int) -> tuple[fl
 
     Returns
     -------
-    (float, float, float)
+    HeadPose
         Yaw is positive where the face looks to the right of the picture, pitch where it looks
         up, roll where the head is turned clockwise. NaN where the points allow no fit.
     """
     image = np.asarray(points, np.float64)[list(RIGID)]
     if not np.isfinite(image).all() or np.ptp(image, axis=0).min() < 1e-3:
-        return math.nan, math.nan, math.nan
+        return HeadPose(math.nan, math.nan, math.nan)
     extent = float(np.ptp(image, axis=0).max())
     focal = max(float(width), float(height), 5 * extent)
     camera = np.array(
@@ -73,16 +75,16 @@ def head_pose(points: NDArray[np.floating], width: int, height: int) -> tuple[fl
     )
     rotation = np.asarray(cv2.Rodrigues(turn)[0], np.float64)
     if not solved or not np.isfinite(rotation).all():
-        return math.nan, math.nan, math.nan
+        return HeadPose(math.nan, math.nan, math.nan)
     return angles(rotation)
 
 
-def angles(rotation: NDArray[np.float64]) -> tuple[float, float, float]:
+def angles(rotation: NDArray[np.float64]) -> HeadPose:
     """Yaw, pitch, roll in degrees of a rotation (3, 3) of the head: first yaw, then pitch, roll."""
     yaw = math.degrees(math.atan2(rotation[2, 0], rotation[2, 2]))
     pitch = -math.degrees(math.asin(max(-1.0, min(1.0, float(rotation[2, 1])))))
     roll = math.degrees(math.atan2(-rotation[0, 1], rotation[1, 1]))
-    return yaw, pitch, roll
+    return HeadPose(yaw, pitch, roll)
 
 
 def rotation_of(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:

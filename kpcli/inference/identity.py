@@ -10,21 +10,34 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kpcli.inference.appearance import Thumbnail, likeness
 from kpcli.types import FaceBox, Pixels
 
 MEMORY = 1.0
 """Seconds for which a face that is gone keeps its id."""
 
+STEPS = 1.5
+"""Or so many steps between the frames that are looked at, where these are far apart."""
+
 _REACH = 0.6
 """Face sides that a face may be away from where it is expected."""
 _REACH_A_SECOND = 2.0
-"""Further face sides for every second that it was not seen."""
+"""Further face sides for every second that it was not seen, up to `MEMORY`."""
+_FAR = 2.5
+"""Face sides that a face may be away if it looks the same."""
 _GROWTH = 1.8
 """Largest ratio of its sides then and now."""
 _EASE = 0.6
 """Weight of the newest motion in the running one."""
 _OVERLAP_ACROSS_A_CUT = 0.4
-"""In another scene only a face that overlaps so much is the same."""
+"""In another scene only a face that overlaps so much is the same, and only if it looks the same."""
+_SAME_LOOK = 0.6
+"""Likeness of a face in the next frame; see `kpcli.inference.appearance.likeness`."""
+_SHORT = 0.25
+"""Seconds within which a face neither turns nor flies far, nor does a shot change much."""
+_STIR = 12.0
+"""Gray levels by which frames so near differ on average only where something happens: a cut, or
+a fast pan. Then, too, a face must look the same."""
 
 Scene = NDArray[np.float32]
 """A frame as a gray thumbnail, to tell one shot from the next."""
@@ -50,6 +63,7 @@ class _Track:
     box: FaceBox
     seen: float
     scene: Scene | None
+    look: Thumbnail | None = None
     vx: float = 0.0
     vy: float = 0.0
 
@@ -60,7 +74,9 @@ class _Track:
         b = self.box
         return FaceBox(b.left + dx, b.top + dy, b.right + dx, b.bottom + dy)
 
-    def move_to(self, box: FaceBox, seconds: float, scene: Scene | None) -> None:
+    def move_to(
+        self, box: FaceBox, seconds: float, scene: Scene | None, look: Thumbnail | None
+    ) -> None:
         gap = seconds - self.seen
         if gap > 0:
             (x, y), (old_x, old_y) = box.centre, self.box.centre
@@ -68,34 +84,42 @@ class _Track:
             ease = _EASE if gap < 0.25 else 0.0
             self.vx += ease * ((x - old_x) / gap - self.vx)
             self.vy += ease * ((y - old_y) / gap - self.vy)
-        self.box, self.seen, self.scene = box, seconds, scene
+        self.box, self.seen, self.scene, self.look = box, seconds, scene, look
 
 
 class Tracker:
     """Gives ids 0, 1, 2 ... to the faces of one video, frame by frame in order of time.
 
     A face belongs to the track that expects it nearest by overlap, else by distance; the reach
-    grows with the time the face was not seen, and ends after `MEMORY` seconds.
+    grows with the time the face was not seen, and ends after `MEMORY` seconds, or after the next
+    frame that is looked at. Where the picture changes, the face must also look the same.
     """
 
     def __init__(self) -> None:
         self._tracks: list[_Track] = []
         self._next = 0
+        self._last = -math.inf
 
     def update(
-        self, boxes: Sequence[FaceBox], seconds: float, scene: Scene | None = None
+        self,
+        boxes: Sequence[FaceBox],
+        seconds: float,
+        scene: Scene | None = None,
+        looks: Sequence[Thumbnail | None] = (),
     ) -> list[int]:
-        """Ids of the boxes of the next frame, all different; without a scene, there are no cuts."""
-        self._tracks = [t for t in self._tracks if seconds - t.seen <= MEMORY + 1e-6]
+        """Ids of the boxes of the next frame, all different.
+
+        Without a scene there are no cuts; ``looks`` has a thumbnail a box, or nothing.
+        """
+        memory = max(MEMORY, STEPS * (seconds - self._last)) if self._tracks else MEMORY
+        self._tracks = [t for t in self._tracks if seconds - t.seen <= memory + 1e-6]
+        self._last = seconds
+        looks = looks or [None] * len(boxes)
         pairs = []
         for t, track in enumerate(self._tracks):
-            cut = (
-                scene is not None and track.scene is not None and not same_scene(scene, track.scene)
-            )
-            least = 1 + _OVERLAP_ACROSS_A_CUT if cut else 0.0
-            for b, box in enumerate(boxes):
-                fit = _fit(track, box, seconds)
-                if fit is not None and fit >= least:
+            for b, (box, look) in enumerate(zip(boxes, looks, strict=True)):
+                fit = _fit(track, box, seconds, likeness(track.look, look))
+                if fit is not None and _may_be(track, fit, seconds, scene, look):
                     pairs.append((fit, t, b))
         ids: dict[int, int] = {}
         taken: set[int] = set()
@@ -103,16 +127,30 @@ class Tracker:
             if t not in taken and b not in ids:
                 taken.add(t)
                 ids[b] = self._tracks[t].number
-                self._tracks[t].move_to(boxes[b], seconds, scene)
+                self._tracks[t].move_to(boxes[b], seconds, scene, looks[b])
         for b, box in enumerate(boxes):
             if b not in ids:
                 ids[b] = self._next
-                self._tracks.append(_Track(self._next, box, seconds, scene))
+                self._tracks.append(_Track(self._next, box, seconds, scene, looks[b]))
                 self._next += 1
         return [ids[b] for b in range(len(boxes))]
 
 
-def _fit(track: _Track, box: FaceBox, seconds: float) -> float | None:
+def _may_be(
+    track: _Track, fit: float, seconds: float, scene: Scene | None, look: Thumbnail | None
+) -> bool:
+    """Whether a face that fits the track's place may be its face, for all that has changed."""
+    if scene is None or track.scene is None:
+        return True
+    alike = likeness(track.look, look)
+    same_look = alike is not None and alike >= _SAME_LOOK
+    if not same_scene(scene, track.scene):
+        return same_look and fit >= 1 + _OVERLAP_ACROSS_A_CUT
+    stirred = float(np.abs(scene - track.scene).mean()) >= _STIR
+    return same_look or alike is None or not (stirred and seconds - track.seen <= _SHORT)
+
+
+def _fit(track: _Track, box: FaceBox, seconds: float, alike: float | None) -> float | None:
     """How well the box continues the track: above 1 where they overlap; None: not at all."""
     expected = track.expected(seconds)
     ratio = max(box.side, expected.side) / max(min(box.side, expected.side), 1e-9)
@@ -122,5 +160,7 @@ def _fit(track: _Track, box: FaceBox, seconds: float) -> float | None:
     if overlap > 0.2:
         return 1 + overlap
     distance = math.dist(expected.centre, box.centre) / ((box.side + expected.side) / 2)
-    reach = _REACH + _REACH_A_SECOND * (seconds - track.seen)
-    return 1 - distance / reach if distance < reach else None
+    reach = _REACH + _REACH_A_SECOND * min(seconds - track.seen, MEMORY)
+    if distance < reach:
+        return 1 - distance / reach
+    return -distance if distance < _FAR and (alike or 0.0) >= _SAME_LOOK else None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from kpcli.geometry import landmark_box
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import FaceBox, Prediction
+from kpcli.types import Face, FaceBox
 
 LEAST_CONFIDENCE = 0.4
 """A followed face below this is lost."""
@@ -24,8 +24,9 @@ SAME = 0.5
 """Two boxes that overlap so far are one face."""
 UNCONFIRMED = 0.5
 """Seconds for which a face is followed that the detector no longer sees."""
-
-
+COVERED = 0.5
+"""A face that the detector does not see, and of whose landmark box so much lies in that of one
+that it sees, is that one: its landmarks are drawn from the place that the face has left."""
 TRUST = 0.7
 """A detected box that overlaps the expected one so far confirms it; else it replaces it."""
 UNREST = 0.04
@@ -91,6 +92,12 @@ def _alike(box: FaceBox, other: FaceBox, drift: float) -> bool:
     return near and other.side / GROWTH < box.side < other.side * GROWTH
 
 
+def _covered(box: FaceBox, other: FaceBox) -> bool:
+    width = min(box.right, other.right) - max(box.left, other.left)
+    height = min(box.bottom, other.bottom) - max(box.top, other.top)
+    return min(width, height) > 0 and width * height > COVERED * min(box.area, other.area)
+
+
 def _any_same(box: FaceBox, others: Sequence[FaceBox]) -> bool:
     return any(box.iou(other) > SAME for other in others)
 
@@ -145,7 +152,7 @@ class Follower:
         self._age = 0
         return [face.box for face in self._tried]
 
-    def lost(self, faces: Sequence[Prediction], drift: float = DRIFT) -> set[int]:
+    def lost(self, faces: Sequence[Face], drift: float = DRIFT) -> set[int]:
         """Places of the faces, predicted where they were expected, that are not there."""
         lost = set()
         boxes: list[FaceBox] = []
@@ -163,10 +170,10 @@ class Follower:
                 lost.add(i)
         return lost
 
-    def saw(self, faces: Sequence[Prediction], seconds: float) -> list[Prediction]:
+    def saw(self, faces: Sequence[Face], seconds: float) -> list[Face]:
         """The faces of this frame, less those that were only expected and are not there."""
-        gone = self.lost(faces, drift=math.inf)
-        kept: list[Prediction] = []
+        gone = self.lost(faces, drift=math.inf) | self._left_behind(faces, seconds)
+        kept: list[Face] = []
         self._faces = []
         for i, (face, tried) in enumerate(zip(faces, self._tried, strict=True)):
             confirmed = tried.confirmed == seconds
@@ -180,12 +187,20 @@ class Follower:
         self._age += 1
         return kept
 
-    def _box(self, face: Prediction) -> FaceBox | None:
+    def _left_behind(self, faces: Sequence[Face], seconds: float) -> set[int]:
+        """Places of the faces that are looked for where others, that are detected, came from."""
+        boxes = [self._box(face) for face in faces]
+        there = [b for b, t in zip(boxes, self._tried, strict=True) if b and t.confirmed == seconds]
+        return {
+            i
+            for i, (box, tried) in enumerate(zip(boxes, self._tried, strict=True))
+            if box and tried.confirmed != seconds and any(_covered(box, b) for b in there)
+        }
+
+    def _box(self, face: Face) -> FaceBox | None:
         try:
             box = landmark_box(face.points, self._scheme)
         except ValueError:
             return None
         usable = math.isfinite(box.side) and box.side > 0
-        return (
-            FaceBox(box.left, box.top, box.right, box.bottom, face.face.score) if usable else None
-        )
+        return FaceBox(box.left, box.top, box.right, box.bottom, face.box.score) if usable else None

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from kpcli.geometry import REFERENCE_FIVE, CropTransform, similarity, turned_box
 from kpcli.model_bundle import ModelCard
 from kpcli.schemes import five_points
-from kpcli.types import FaceBox, Pixels, Points
+from kpcli.types import Face, FaceBox, Pixels
 
 TURNED = 15.0
 """Degrees by which a face may lean in the crop before it is cut again, set upright."""
@@ -69,30 +69,25 @@ class Look:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a look found: points (N, 2) in frame pixels, scores (N,), confidence in 0..1."""
-
-    look: Look
-    points: Points
-    scores: NDArray[np.float32]
-    confidence: float
-
-
-def landmarks(predictor: FacePredictor, looks: Sequence[Look], batch_size: int = 64) -> list[Seen]:
-    """The landmarks of each face, by the look of which the model is surest."""
+def landmarks(predictor: FacePredictor, looks: Sequence[Look], batch_size: int = 64) -> list[Face]:
+    """The faces in the boxes of the looks, each by the look of which the model is surest."""
     seen = list(_see(predictor, looks, batch_size))
+    best = list(looks)
     for others, margin in ((_sides, SURER), (_upright, 0.0)):
-        again = [(i, look) for i, s in enumerate(seen) for look in others(s, predictor.card)]
-        needed = [s.confidence + margin for s in seen]
+        again = [
+            (i, look)
+            for i, face in enumerate(seen)
+            for look in others(best[i], face, predictor.card)
+        ]
+        needed = [face.confidence + margin for face in seen]
         found = _see(predictor, [look for _, look in again], batch_size)
-        for (i, _), face in zip(again, found, strict=True):
+        for (i, look), face in zip(again, found, strict=True):
             if face.confidence >= max(needed[i], seen[i].confidence):
-                seen[i] = face
-    return seen
+                best[i], seen[i] = look, face
+    return [replace(face, box=look.box) for face, look in zip(seen, looks, strict=True)]
 
 
-def _see(predictor: FacePredictor, looks: Sequence[Look], batch_size: int) -> Iterator[Seen]:
+def _see(predictor: FacePredictor, looks: Sequence[Look], batch_size: int) -> Iterator[Face]:
     for first in range(0, len(looks), max(1, batch_size)):
         part = looks[first : first + max(1, batch_size)]
         transforms = [look.transform(predictor.card) for look in part]
@@ -100,26 +95,26 @@ def _see(predictor: FacePredictor, looks: Sequence[Look], batch_size: int) -> It
         faces = predictor.predict(np.stack(crops))
         for i, (look, transform) in enumerate(zip(part, transforms, strict=True)):
             points = transform.to_frame(faces.unit[i])
-            yield Seen(look, points, faces.scores[i], float(faces.confidence[i]))
+            yield Face(look.box, points, faces.scores[i], float(faces.confidence[i]))
 
 
-def _sides(face: Seen, card: ModelCard) -> Iterator[Look]:
+def _sides(look: Look, face: Face, card: ModelCard) -> Iterator[Look]:
     """An unsure face lying on either side and upside down."""
     if face.confidence < UNSURE:
         for quarter in (90.0, 180.0, 270.0):
-            yield replace(face.look, turn=face.look.turn + quarter)
+            yield replace(look, turn=look.turn + quarter)
 
 
-def _upright(face: Seen, card: ModelCard) -> Iterator[Look]:
+def _upright(look: Look, face: Face, card: ModelCard) -> Iterator[Look]:
     """A turned face, set upright by its points."""
     five = five_points(face.points, card.landmark_scheme)
     if five is None or not np.ptp(five, axis=0).all():
         return
     matrix = similarity(REFERENCE_FIVE, five)
     turn = -math.degrees(math.atan2(matrix[1, 0], matrix[0, 0]))
-    if abs((turn - face.look.turn + 180) % 360 - 180) <= TURNED:
+    if abs((turn - look.turn + 180) % 360 - 180) <= TURNED:
         return
-    box, shift = face.look.box, face.look.shift
+    box, shift = look.box, look.shift
     if card.face_box == "landmarks":  # the box of a turned face is that of its turned points
         box, shift = turned_box(face.points, box, card.landmark_scheme, turn)
-    yield Look(face.look.frame, box, turn, shift)
+    yield Look(look.frame, box, turn, shift)

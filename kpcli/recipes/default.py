@@ -7,7 +7,7 @@ cut from; faces that it is sure of join the labelled ones::
     python tests/benchmarks/unlabelled_pictures.py DATA/widerface faces.csv taught
     kpcli annotate folder taught/images --model runs/large/model --no-overlays --format coco \
         --min-confidence 0.8 --out taught_out
-    cp taught_out/coco.json taught/
+    cp taught_out/annotations/person_keypoints_default.json taught/
     kpcli prepare taught --scheme ibug68 --out taught.csv
     (cat faces.csv; tail -n +2 taught.csv) > both.csv
     kpcli train both.csv --recipe default --init runs/default_late/model --negatives wider.csv \

@@ -40,7 +40,7 @@ def open_runtime(bundle: ModelBundle, name: str = AUTO, threads: int = 0) -> cat
     """
     if name == AUTO:
         name = _fastest(bundle)
-    module: catalogue.RuntimeModule = catalogue.load("runtime", name)
+    module = catalogue.RUNTIMES.load(name)
     _check(bundle, name, module)
     return module.create(bundle.path / module.FILE, threads or _limit)
 
@@ -53,7 +53,7 @@ def usable(bundle: ModelBundle) -> list[str]:
 def _fastest(bundle: ModelBundle) -> str:
     names = usable(bundle)
     if not names:
-        files = [catalogue.load("runtime", name).FILE for name in catalogue.RUNTIMES]
+        files = [catalogue.RUNTIMES.load(name).FILE for name in catalogue.RUNTIMES]
         raise ModelError(
             f"{bundle.path}: the bundle holds no weights that can be run here",
             expected=f"one of {', '.join(files)}, and its library",
@@ -63,7 +63,7 @@ def _fastest(bundle: ModelBundle) -> str:
 
 def _lacks(bundle: ModelBundle, name: str) -> str | None:
     """``file`` or ``library``, whichever this runtime lacks first; None if it can run."""
-    module = catalogue.load("runtime", name)
+    module = catalogue.RUNTIMES.load(name)
     if not (bundle.path / module.FILE).exists():
         return "file"
     return None if find_spec(module.PACKAGE) else "library"

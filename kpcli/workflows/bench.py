@@ -29,7 +29,7 @@ from kpcli.model_bundle import LANDMARKS, ModelBundle
 from kpcli.options import BenchOptions
 from kpcli.runtimes import usable
 from kpcli.sources.folder import is_video, list_media
-from kpcli.types import Pixels
+from kpcli.types import Frame, Pixels
 
 BATCHES = (1, 16)
 MOST_PICTURES = 16
@@ -155,7 +155,7 @@ def _process(
 def _detector(detector: Detector, options: BenchOptions, pictures: Sequence[Pixels]) -> Timing:
     def detect() -> None:
         for i, picture in enumerate(pictures):
-            detector.detect([picture], [(Path(f"{i}.png"), 1)])
+            detector.detect([Frame.still(Path(f"{i}.png"), picture)])
 
     detect()
     took = _timed(detect, options.repeats)

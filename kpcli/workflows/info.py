@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from kpcli.catalogue import EXPORTERS, load
+from kpcli.catalogue import EXPORTERS
 from kpcli.model_bundle import LANDMARKS, ModelBundle, ModelCard, embedded_names
 from kpcli.options import TrainOptions
 from kpcli.runtimes import usable
@@ -102,7 +102,7 @@ def _changed(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _twins(bundle: ModelBundle) -> Iterable[str]:
     for name in EXPORTERS:
-        file = load("export target", name).FILE
+        file = EXPORTERS.load(name).FILE
         entry = bundle.card.exports.get(name)
         if not (bundle.path / file).exists():
             continue

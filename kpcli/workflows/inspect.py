@@ -19,7 +19,7 @@ from kpcli.geometry import CropTransform
 from kpcli.images import read_image, to_gray, write_image
 from kpcli.model_bundle import LANDMARKS, ModelBundle, ModelCard
 from kpcli.options import InspectOptions
-from kpcli.types import Pixels
+from kpcli.types import Frame, Pixels
 
 FACE_SIDE = 768
 TILE = 96
@@ -71,7 +71,7 @@ def inspect(options: InspectOptions) -> list[Path]:
 
 def _crop(options: InspectOptions, card: ModelCard) -> Pixels:
     pixels = read_image(options.image)
-    boxes = create_detector(options.detector).detect([pixels], [(options.image, 1)])[0]
+    boxes = create_detector(options.detector).detect([Frame.still(options.image, pixels)])[0]
     if not boxes:
         raise InputError(
             f"{options.image}: no face found",

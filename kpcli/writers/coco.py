@@ -1,33 +1,36 @@
-"""COCO keypoints: one JSON with images, annotations and the category ``face``.
+"""COCO keypoints: images, annotations and the category ``face``, as COCO's own folders have it.
 
-Every frame is an image; a video's are named ``FILE/000001.jpg`` (as one would extract them,
-counting from 1), and carry ``video``, ``frame`` and ``timestamp`` besides. Boxes are
-[left, top, width, height]; keypoints are x, y, v with v = 2, or 0, 0, 0 for a point that is no
-number.
+The output folder is the dataset: ``annotations/person_keypoints_default.json`` here, and beside
+it ``images/``, which ``--frames-out`` fills. Every frame is an image; a video's are named
+``FILE/000001.jpg``, counting from 1, and carry ``video``, ``frame`` and ``timestamp`` besides.
+Boxes are [left, top, width, height]; keypoints are x, y, v with v = 2, or 0, 0, 0 for a point
+that is no number. Whole numbers are the middle of a pixel, as everywhere in kpcli.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from kpcli.files import atomic_path
+from kpcli.files import atomic_folder
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import FrameFaces, Prediction
+from kpcli.types import Face, FrameFaces
+from kpcli.writers.frame_pictures import OUTPUT as IMAGES
+from kpcli.writers.frame_pictures import frame_name
+from kpcli.writers.values import printed_rows
 
-OUTPUT = "coco.json"
+OUTPUT = "annotations"
+PACKAGE = ""
+FILE = "person_keypoints_default.json"
+BESIDE = (IMAGES,)
+"""Folders that its readers (Datumaro, CVAT) want to find, were they empty."""
 CATEGORY = 1
-
-
-def frame_name(frame: FrameFaces) -> str:
-    """The picture that a frame would be."""
-    return f"{frame.file}/{frame.index:06d}.jpg" if frame.moving else frame.file
 
 
 class CocoStream:
@@ -40,8 +43,11 @@ class CocoStream:
     scheme : LandmarkScheme
     name : callable
         Gives a frame's ``file_name``.
-    track_ids : bool
-        Whether faces of still pictures carry a ``track_id`` too.
+    tracks : bool
+        Whether faces are tracks of CVAT: in videos with ``track_id`` and ``keyframe``, in pictures
+        without an id, which would make one track of all that have the same.
+    shift : float
+        Added to coordinates: 0.5 for a reader that counts from the edge of the first pixel.
     """
 
     def __init__(
@@ -51,11 +57,13 @@ class CocoStream:
         scheme: LandmarkScheme,
         name: Callable[[FrameFaces], str] = frame_name,
         *,
-        track_ids: bool = True,
+        tracks: bool = False,
+        shift: float = 0.0,
     ) -> None:
         self._file = file
         self._name = name
-        self._track_ids = track_ids
+        self._tracks = tracks
+        self._shift = np.float32(shift)
         self._images = self._faces = 0
         self._later = later
         head = {"info": {"description": "kpcli annotate"}, "licenses": [], "categories": [{
@@ -82,12 +90,31 @@ class CocoStream:
         self._file.write(("," if self._images > 1 else "") + "\n" + json.dumps(image))
         for face in frame.faces:
             self._faces += 1
-            attributes: dict[str, Any] = {"score": round(face.confidence, 4)}
-            if frame.moving or self._track_ids:
-                attributes["track_id"] = face.track
-            values = {"id": self._faces, "image_id": self._images, "category_id": CATEGORY}
-            values |= _face(face) | {"attributes": attributes}
-            self._later.write(("," if self._faces > 1 else "") + "\n" + json.dumps(values))
+            first = "," if self._faces > 1 else ""
+            self._later.write(f'{first}\n{{"id": {self._faces}, "image_id": {self._images}, ')
+            self._later.write(self._face(face, moving=frame.moving))
+
+    def _face(self, face: Face, *, moving: bool) -> str:
+        box, shift = face.box, self._shift
+        attributes: dict[str, Any] = {"score": round(face.confidence, 4)}
+        if moving or not self._tracks:
+            attributes["track_id"] = face.track
+        if moving and self._tracks:
+            attributes["keyframe"] = True
+        known = np.asarray(np.isfinite(face.points).all(axis=1), bool)
+        count = int(known.sum())
+        points = face.points + shift
+        if count == len(points):
+            keypoints = printed_rows(points, "%.3f,%.3f,2")
+        else:
+            triples = zip(points.tolist(), known, strict=True)
+            keypoints = ",".join(f"{x:.3f},{y:.3f},2" if k else "0,0,0" for (x, y), k in triples)
+        return (
+            f'"category_id": {CATEGORY}, "bbox": [{box.left + shift:.3f},{box.top + shift:.3f},'
+            f'{box.width:.3f},{box.height:.3f}], "area": {box.width * box.height:.3f}, '
+            f'"iscrowd": 0, "segmentation": [], "num_keypoints": {count}, '
+            f'"keypoints": [{keypoints}], "attributes": {json.dumps(attributes)}}}'
+        )
 
     def end(self) -> None:
         """Write the annotations; the JSON is then complete."""
@@ -98,30 +125,12 @@ class CocoStream:
         self._file.write("\n]}\n")
 
 
-def _face(face: Prediction) -> dict[str, Any]:
-    known = np.asarray(np.isfinite(face.points).all(axis=1), bool)
-    keypoints = [
-        value
-        for (x, y), good in zip(face.points.tolist(), known, strict=True)
-        for value in ((round(x, 3), round(y, 3), 2) if good else (0, 0, 0))
-    ]
-    box = face.face
-    bbox = [round(v, 3) for v in (box.left, box.top, box.width, box.height)]
-    return {
-        "bbox": bbox,
-        "area": round(box.width * box.height, 3),
-        "iscrowd": 0,
-        "num_keypoints": int(known.sum()),
-        "keypoints": keypoints,
-    }
-
-
 @contextmanager
-def create(out: Path, scheme: LandmarkScheme) -> Iterator[CocoStream]:
-    """Writes ``out/coco.json``; see `kpcli.catalogue.WriterModule`."""
+def create(out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()) -> Iterator[CocoStream]:
+    """Writes ``out/annotations``; see `kpcli.catalogue.WriterModule`."""
     with (
-        atomic_path(out / OUTPUT) as path,
-        path.open("w", encoding="utf-8") as file,
+        atomic_folder(out / OUTPUT) as folder,
+        (folder / FILE).open("w", encoding="utf-8") as file,
         tempfile.TemporaryFile("w+", encoding="utf-8") as later,
     ):
         stream = CocoStream(file, later, scheme)

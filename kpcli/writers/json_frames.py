@@ -1,21 +1,26 @@
-"""Plain JSON: the scheme, then every frame with its faces."""
+"""landmarks.json: one JSON document, the scheme and then every frame with its faces.
+
+It is no JSON Lines file, but each frame stands on a line of its own. ``sides`` says whose left
+the point names mean: the picture's (of an upright face), or the person's own.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kpcli.files import atomic_path
-from kpcli.schemes import LandmarkScheme
-from kpcli.types import FrameFaces, Prediction
+from kpcli.schemes import KAGGLE15, SCHEMES, LandmarkScheme
+from kpcli.types import Face, FrameFaces, Points
+from kpcli.writers.values import pose_of, printed_numbers, printed_rows
 
 OUTPUT = "landmarks.json"
+PACKAGE = ""
 
 
 class JsonFrames:
@@ -24,7 +29,9 @@ class JsonFrames:
     def __init__(self, file: IO[str], scheme: LandmarkScheme) -> None:
         self._file = file
         self._frames = 0
-        values = {"name": scheme.name, "point_names": list(scheme.point_names)}
+        values: dict[str, Any] = {"name": scheme.name, "point_names": list(scheme.point_names)}
+        if scheme.name in SCHEMES:
+            values["sides"] = "person" if scheme.name == KAGGLE15.name else "picture"
         file.write('{"scheme": ' + json.dumps(values) + ',\n "frames": [')
 
     def write(self, frame: FrameFaces) -> None:
@@ -35,9 +42,10 @@ class JsonFrames:
             "timestamp": round(frame.seconds, 6),
             "width": frame.width,
             "height": frame.height,
-            "faces": [_face(face) for face in frame.faces],
         }
-        self._file.write(("," if self._frames else "") + "\n" + json.dumps(values))
+        faces = ", ".join(_face(face) for face in frame.faces)
+        start = ("," if self._frames else "") + "\n" + json.dumps(values)[:-1]
+        self._file.write(f'{start}, "faces": [{faces}]}}')
         self._frames += 1
 
     def end(self) -> None:
@@ -45,32 +53,30 @@ class JsonFrames:
         self._file.write("\n]}\n")
 
 
-def _face(face: Prediction) -> dict[str, Any]:
-    box = face.face
-    values: dict[str, Any] = {
-        "face_id": face.track,
-        "box": [round(v, 3) for v in (box.left, box.top, box.right, box.bottom)],
-        "confidence": round(face.confidence, 4),
-        "points": _rounded(face.points, 3),
-        "scores": _rounded(face.scores, 4),
-    }
-    if "pose" in face.extra:
-        names = ("yaw", "pitch", "roll")
-        values["pose"] = dict(zip(names, _rounded(face.extra["pose"], 2), strict=True))
-    if "smooth" in face.extra:
-        values["smooth"] = _rounded(face.extra["smooth"], 3)
-    return values
+def _face(face: Face) -> str:
+    box, pose = face.box, pose_of(face)
+    text = (
+        f'{{"face_id": {face.track}, '
+        f'"box": [{box.left:.3f}, {box.top:.3f}, {box.right:.3f}, {box.bottom:.3f}], '
+        f'"confidence": {face.confidence:.4f}, "points": [{_points(face.points)}], '
+        f'"scores": [{printed_numbers(face.point_confidences, "%.4f", "null", ", ")}]'
+    )
+    if pose:
+        text += ', "pose": {{"yaw": {:.2f}, "pitch": {:.2f}, "roll": {:.2f}}}'.format(*pose)
+    if face.smoothed is not None:
+        text += f', "smooth": [{_points(face.smoothed)}]'
+    return text + "}"
 
 
-def _rounded(values: NDArray[np.floating], digits: int) -> list[Any]:
-    """Nested lists; what is no number becomes null."""
-    array = np.round(np.asarray(values, np.float64), digits)
-    filled: list[Any] = np.where(np.isfinite(array), array, None).tolist()  # type: ignore[call-overload]
-    return filled
+def _points(points: Points) -> str:
+    """Pairs; what is no number is null."""
+    if np.isfinite(points).all():
+        return printed_rows(points, "[%.3f, %.3f]", ", ")
+    return ", ".join(f"[{printed_numbers(p, '%.3f', 'null', ', ')}]" for p in points)
 
 
 @contextmanager
-def create(out: Path, scheme: LandmarkScheme) -> Iterator[JsonFrames]:
+def create(out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()) -> Iterator[JsonFrames]:
     """Writes ``out/landmarks.json``; see `kpcli.catalogue.WriterModule`."""
     with atomic_path(out / OUTPUT) as path, path.open("w", encoding="utf-8") as file:
         frames = JsonFrames(file, scheme)

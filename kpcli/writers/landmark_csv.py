@@ -11,9 +11,9 @@ results are equal bytes.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import Enum
+from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
@@ -23,15 +23,18 @@ from numpy.typing import NDArray
 
 from kpcli.errors import InputError
 from kpcli.files import atomic_path
-from kpcli.schemes import LandmarkScheme
-from kpcli.types import FaceBox, FrameFaces, Prediction
+from kpcli.options import NO_SMOOTHING, FaceOptions
+from kpcli.schemes import IBUG68, LandmarkScheme
+from kpcli.types import Face, FaceBox, FrameFaces, HeadPose
+from kpcli.writers.values import pose_of, printed_numbers
 
 OUTPUT = "landmarks.csv"
+PACKAGE = ""
 _FACE = ("left", "top", "right", "bottom", "confidence", "success")
 
 
-class Extra(Enum):
-    """Optional columns at the end, and the key of `Prediction.extra` that they come from."""
+class Extra(StrEnum):
+    """Optional columns at the end."""
 
     POSE = "pose"
     """``yaw, pitch, roll`` in degrees."""
@@ -60,33 +63,58 @@ def header(n_points: int, extras: Sequence[Extra] = ()) -> bytes:
     return (",".join(columns(n_points, extras)) + "\n").encode()
 
 
+def optional(options: FaceOptions, scheme: LandmarkScheme) -> tuple[Extra, ...]:
+    """The optional columns of a run; head pose is known of 68-point schemes only."""
+    wanted = {
+        Extra.POSE: options.pose and scheme.name == IBUG68.name,
+        Extra.SMOOTH: options.smooth != NO_SMOOTHING,
+    }
+    return tuple(extra for extra in Extra if wanted[extra])
+
+
+class RowPrinter:
+    """Prints what stands after the file's name in the rows of a frame."""
+
+    def __init__(self, n_points: int, extras: Sequence[Extra] = ()) -> None:
+        self._extras = extras
+        blanks = 3 * n_points + sum(len(e.columns(n_points)) for e in extras)
+        self._no_face = ",,,,,,0.0000,0" + "," * blanks
+        self._no_pose, self._no_points = ",,", "," * (2 * n_points - 1)
+
+    def __call__(self, frame: FrameFaces) -> list[str]:
+        """A text a row, of a frame without a face one."""
+        start = f"{frame.index},{frame.seconds:.6f}"
+        return [start + self._face(face) for face in frame.faces] or [start + self._no_face]
+
+    def _face(self, face: Face) -> str:
+        box = face.box
+        parts = [
+            f",{face.track},{box.left:.3f},{box.top:.3f},{box.right:.3f},{box.bottom:.3f}"
+            f",{face.confidence:.4f},1",
+            printed_numbers(face.points.T, "%.3f"),
+            printed_numbers(face.point_confidences, "%.4f"),
+        ]
+        if Extra.POSE in self._extras:
+            pose = pose_of(face)
+            parts.append(f"{pose[0]:.2f},{pose[1]:.2f},{pose[2]:.2f}" if pose else self._no_pose)
+        if Extra.SMOOTH in self._extras:
+            points = face.smoothed
+            parts.append(self._no_points if points is None else printed_numbers(points.T, "%.3f"))
+        return ",".join(parts)
+
+
 class RowWriter:
     """Writes the rows of frames, without a header, to an open binary file."""
 
     def __init__(self, file: BinaryIO, n_points: int, extras: Sequence[Extra] = ()) -> None:
         self._file = file
-        self._extras = extras
-        blanks = 3 * n_points + sum(len(e.columns(n_points)) for e in extras)
-        self._no_face = ",,,,,,0.0000,0" + "," * blanks
+        self._rows = RowPrinter(n_points, extras)
 
     def write(self, frame: FrameFaces) -> None:
         """Add the rows of one frame."""
-        start = f"{_quoted(frame.file)},{frame.index},{frame.seconds:.6f}"
-        rows = [start + self._face(face) for face in frame.faces] or [start + self._no_face]
-        self._file.write(printed("\n".join(rows) + "\n").encode())
-
-    def _face(self, face: Prediction) -> str:
-        box = face.face
-        parts = [
-            f",{face.track},{box.left:.3f},{box.top:.3f},{box.right:.3f},{box.bottom:.3f}"
-            f",{face.confidence:.4f},1",
-            _numbers(face.points.T, "%.3f"),
-            _numbers(face.scores, "%.4f"),
-        ]
-        for extra in self._extras:
-            values = np.asarray(face.extra[extra.value], np.float64)
-            parts.append(_numbers(values.T, "%.3f" if extra is Extra.SMOOTH else "%.2f"))
-        return ",".join(parts)
+        name = quoted(frame.file)
+        text = "".join(f"{name},{row}\n" for row in self._rows(frame))
+        self._file.write(printed(text).encode())
 
 
 def printed(name: str) -> str:
@@ -94,30 +122,35 @@ def printed(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _numbers(values: NDArray[np.floating], pattern: str) -> str:
-    flat = values.ravel().tolist()
-    text = ",".join([pattern] * len(flat)) % tuple(flat)
-    if "n" in text:  # nan or inf
-        return ",".join(pattern % v if np.isfinite(v) else "" for v in flat)
-    return text
-
-
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A value of a CSV, between quotes where it needs them."""
     if not any(c in name for c in ',"\r\n'):
         return name
     return '"' + name.replace('"', '""') + '"'
 
 
 @contextmanager
-def create(out: Path, scheme: LandmarkScheme) -> Iterator[RowWriter]:
+def create(out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()) -> Iterator[RowWriter]:
     """Writes ``out/landmarks.csv``; see `kpcli.catalogue.WriterModule`."""
+    chosen = [extra for extra in Extra if extra in extras]
     with atomic_path(out / OUTPUT) as temporary, temporary.open("wb") as file:
-        file.write(header(scheme.n_points))
-        yield RowWriter(file, scheme.n_points)
+        file.write(header(scheme.n_points, chosen))
+        yield RowWriter(file, scheme.n_points, chosen)
+
+
+def extras_of(path: Path) -> list[Extra]:
+    """The optional columns of a landmarks.csv; none where there is no such file."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            names = set(file.readline().rstrip("\n").split(","))
+    except (OSError, UnicodeDecodeError):
+        return []
+    return [extra for extra in Extra if extra.columns(1)[0] in names]
 
 
 def read_frames(
-    path: Path, describe: Callable[[str], tuple[int, int, bool]] = lambda _: (0, 0, False)
+    path: Path,
+    describe: Callable[[str, int], tuple[int, int, bool]] = lambda file, frame: (0, 0, False),
 ) -> Iterator[FrameFaces]:
     """The frames of a landmarks.csv, in its order.
 
@@ -125,7 +158,7 @@ def read_frames(
     ----------
     path : Path
     describe : callable
-        Gives (width, height, moving) of a file's frames, which the CSV does not hold.
+        Gives (width, height, moving) of a file's frame by its number; the CSV does not hold them.
 
     Raises
     ------
@@ -147,7 +180,7 @@ def read_frames(
                 faces = tuple(
                     _face(r, index, n, extras) for r in group if r[index["success"]] == "1"
                 )
-                width, height, moving = describe(name)
+                width, height, moving = describe(name, int(number))
                 yield FrameFaces(name, int(number), seconds, width, height, faces, moving)
     except FileNotFoundError as e:
         raise InputError(f"{path}: there is no such file") from e
@@ -165,7 +198,7 @@ def _checked(row: list[str], index: Mapping[str, int], path: Path, line: int) ->
     return row
 
 
-def _face(row: list[str], index: Mapping[str, int], n: int, extras: Sequence[Extra]) -> Prediction:
+def _face(row: list[str], index: Mapping[str, int], n: int, extras: Sequence[Extra]) -> Face:
     def numbers(first: str, count: int) -> NDArray[np.float32]:
         start = index[first]
         return np.array([float(v) if v else np.nan for v in row[start : start + count]], np.float32)
@@ -173,19 +206,12 @@ def _face(row: list[str], index: Mapping[str, int], n: int, extras: Sequence[Ext
     left, top, right, bottom, confidence = (
         float(v) for v in row[index["left"] : index["confidence"] + 1]
     )
-    extra: dict[str, NDArray[np.float32]] = {}
-    for e in extras:
-        names = e.columns(n)
-        values = numbers(names[0], len(names))
-        extra[e.value] = values.reshape(2, n).T if e is Extra.SMOOTH else values
-    return Prediction(
-        source=Path(row[0]),
-        index=int(row[1]),
-        seconds=float(row[2]),
-        face=FaceBox(left, top, right, bottom, confidence),
+    return Face(
+        FaceBox(left, top, right, bottom, confidence),
         points=numbers("x_0", 2 * n).reshape(2, n).T.copy(),
-        scores=numbers("confidence_0", n),
+        point_confidences=numbers("confidence_0", n),
         confidence=confidence,
         track=int(row[3]),
-        extra=extra,
+        pose=HeadPose(*map(float, numbers("yaw", 3))) if Extra.POSE in extras else None,
+        smoothed=numbers("smooth_x_0", 2 * n).reshape(2, n).T if Extra.SMOOTH in extras else None,
     )

@@ -1,60 +1,87 @@
 """OpenFace 2.2's CSVs, one a file: that part of its columns which a landmark tool knows.
 
 A video's is what FeatureExtraction writes, ``frame`` from 1, zeros where no face was found; a
-picture's is what FaceLandmarkImg writes, a row a face.
+picture's is what FaceLandmarkImg writes, a row a face. Where the head's pose is known,
+``pose_Rx, pose_Ry, pose_Rz`` are OpenFace's: radians, positive downwards, to the left of the
+picture, clockwise. Its ``pose_T*`` need the camera's focal length and are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import IO
 
 from kpcli.files import atomic_folder
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import FrameFaces, Prediction
+from kpcli.types import Face, FrameFaces
+from kpcli.writers.landmark_csv import Extra
+from kpcli.writers.values import euler_xyz, pose_of, printed_numbers
 
 OUTPUT = "openface"
+PACKAGE = ""
+_POSE = ("pose_Rx", "pose_Ry", "pose_Rz")
 
 
 class OpenFaceFolder:
     """``openface/FILE.csv`` in a mirror of the annotated folder."""
 
-    def __init__(self, folder: Path, n_points: int) -> None:
+    def __init__(self, folder: Path, n_points: int, *, pose: bool) -> None:
         self._folder = folder
-        self._points = [f"{axis}_{i}" for axis in "xy" for i in range(n_points)]
-        self._file = ""
+        self._pose = pose
+        self._values = [
+            *(_POSE if pose else ()),
+            *(f"{a}_{i}" for a in "xy" for i in range(n_points)),
+        ]
+        # What a video's frame without a face has.
+        self._zeros = ",0.000" * (3 * pose) + ",0.0" * (2 * n_points)
+        self._name = ""
+        self._open = ExitStack()
+        self._file: IO[str] | None = None
 
     def write(self, frame: FrameFaces) -> None:
         """Add the rows of one frame."""
-        lines = []
-        if frame.file != self._file:
-            self._file = frame.file
-            lines.append(self._header(frame.moving))
+        if frame.file != self._name or self._file is None:
+            self._name, self._file = frame.file, self._begin(frame)
         if frame.moving:
             start = f"{frame.index},{{}},{frame.seconds:.3f},{{:.2f}},{{}}"
-            zeros = ",0.0" * len(self._points)
-            lines += [start.format(f.track, f.confidence, 1) + _points(f) for f in frame.faces] or [
-                start.format(0, 0.0, 0) + zeros
-            ]
+            lines = [
+                start.format(f.track, f.confidence, 1) + self._numbers(f) for f in frame.faces
+            ] or [start.format(0, 0.0, 0) + self._zeros]
         else:
-            lines += [f"{f.track},{f.confidence:.2f}{_points(f)}" for f in frame.faces]
+            lines = [f"{f.track},{f.confidence:.2f}{self._numbers(f)}" for f in frame.faces]
+        self._file.writelines(line + "\n" for line in lines)
+
+    def _begin(self, frame: FrameFaces) -> IO[str]:
+        self._open.close()
         path = self._folder / f"{frame.file}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.writelines(line + "\n" for line in lines)
-
-    def _header(self, moving: bool) -> str:
+        file = self._open.enter_context(path.open("w", encoding="utf-8"))
         first = ["frame", "face_id", "timestamp", "confidence", "success"]
-        return ",".join([*(first if moving else ["face", "confidence"]), *self._points])
+        first = first if frame.moving else ["face", "confidence"]
+        file.write(",".join([*first, *self._values]) + "\n")
+        return file
 
+    def _numbers(self, face: Face) -> str:
+        pose = pose_of(face)
+        # OpenFace has a number in every place.
+        angles = "".join(f",{v:.3f}" for v in (euler_xyz(pose) if pose else (0, 0, 0)))
+        points = printed_numbers(face.points.T, "%.1f", "nan")
+        return f"{angles if self._pose else ''},{points}"
 
-def _points(face: Prediction) -> str:
-    return "".join(f",{v:.1f}" for v in face.points.T.ravel())
+    def close(self) -> None:
+        """The last file is complete."""
+        self._open.close()
 
 
 @contextmanager
-def create(out: Path, scheme: LandmarkScheme) -> Iterator[OpenFaceFolder]:
+def create(
+    out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()
+) -> Iterator[OpenFaceFolder]:
     """Writes ``out/openface/``; see `kpcli.catalogue.WriterModule`."""
-    with atomic_folder(out / OUTPUT) as temporary:
-        yield OpenFaceFolder(temporary, scheme.n_points)
+    with (
+        atomic_folder(out / OUTPUT) as temporary,
+        closing(OpenFaceFolder(temporary, scheme.n_points, pose=Extra.POSE in extras)) as folder,
+    ):
+        yield folder

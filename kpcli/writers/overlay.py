@@ -14,13 +14,14 @@ import numpy as np
 
 from kpcli.drawing import draw_landmarks
 from kpcli.errors import InputError
+from kpcli.media import open_container, picture_stream
 from kpcli.options import ALL_FRAMES, FrameSelection
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import Pixels, Prediction
+from kpcli.types import Face, Pixels
 from kpcli.writers.overlay_sound import Sound
 
 if TYPE_CHECKING:
-    from av import VideoStream
+    from av import VideoCodecContext, VideoStream
     from av.container import OutputContainer
 
 KEPT = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
@@ -48,19 +49,19 @@ def overlay_name(file: str, *, moving: bool, root: Path) -> str:
     return name
 
 
-def draw_faces(pixels: Pixels, faces: Sequence[Prediction], scheme: LandmarkScheme) -> None:
+def draw_faces(pixels: Pixels, faces: Sequence[Face], scheme: LandmarkScheme) -> None:
     """Draw points, edges, box and id of every face onto (H, W, 3) ``pixels``, in place."""
     for face in faces:
         label = f"{face.track}  {face.confidence:.2f}"
-        draw_landmarks(pixels, face.points, scheme, box=face.face, label=label)
+        draw_landmarks(pixels, face.points, scheme, box=face.box, label=label)
 
 
 class VideoOverlay:
     """An H.264 MP4 that browsers play, with the source's frame times and, where MP4 can, sound.
 
-    The times are the source's, unless the selection cuts the beginning off: then the first picture
-    comes at 0. The sound goes from the first picture to the last, or on to its own end where the
-    selection does not end early.
+    The times are the source's, unless the selection cuts the beginning off, or it begins before 0:
+    then the first picture comes at 0. The sound goes from the first picture to the last, or on to
+    its own end where the selection does not end early.
 
     Parameters
     ----------
@@ -119,6 +120,8 @@ class VideoOverlay:
         import av
 
         cut = self._selection.first > 1 or self._selection.start is not None
+        # Players hide what comes before 0.
+        cut = cut or seconds < 0
         self._begin = seconds if cut else 0.0
         self._size = (width, height)
         self._output = av.open(
@@ -132,6 +135,7 @@ class VideoOverlay:
         self._stream.width, self._stream.height = width + width % 2, height + height % 2
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.thread_count = THREADS
+        _tag_colours(self._stream.codec_context)
         self._stream.codec_context.time_base = 1 / self._fps if self._fps else self._time_base
         self._sound.join(self._output, seconds if cut else None)
 
@@ -152,7 +156,8 @@ class VideoOverlay:
 
         assert self._output is not None
         assert self._stream is not None
-        frame = av.VideoFrame.from_ndarray(self._fitted(pixels), format="rgb24")
+        rgb = av.VideoFrame.from_ndarray(self._fitted(pixels), format="rgb24")
+        frame = rgb.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
         frame.pts, frame.time_base = pts, time_base
         self._last, self._shown = pts, True
         for packet in self._stream.encode(frame):
@@ -200,16 +205,24 @@ class VideoOverlay:
             self._sound.close()
 
 
+def _tag_colours(context: VideoCodecContext) -> None:
+    """Say that the colours are BT.709's: players guess, and differently for small and large."""
+    from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+
+    context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
+    context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+
+
 def _timing(source: Path) -> tuple[Fraction, Fraction]:
     """Time base and mean rate of a video; milliseconds where FFmpeg does not know the file."""
     import av
 
     try:
-        with av.open(str(source.absolute()), metadata_errors="ignore") as container:
-            stream = container.streams.video[0]
-            rate = stream.average_rate or stream.guessed_rate
-            if stream.time_base and rate:
+        with open_container(source) as container:
+            stream = picture_stream(container)
+            rate = stream and (stream.average_rate or stream.guessed_rate)
+            if stream and stream.time_base and rate:
                 return stream.time_base, min(max(rate, Fraction(1)), Fraction(240))
-    except (av.FFmpegError, ValueError, IndexError):
+    except (av.FFmpegError, ValueError, MemoryError):
         pass
     return Fraction(1, 1000), Fraction(25)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kpcli.media import open_container
+
 if TYPE_CHECKING:
     from av import AudioStream, Packet
     from av.container import InputContainer, OutputContainer
@@ -34,11 +36,13 @@ class Sound:
         self._begin = float("-inf")
         self._last = -(2**62)
         try:
-            self._input = av.open(str(source.absolute()), metadata_errors="ignore")
+            self._input = open_container(source)
         except (av.FFmpegError, ValueError):
             return  # no file that FFmpeg knows: an animation
         if self._input.streams.audio:
-            codec = self._input.streams.audio[0].codec_context.codec.canonical_name
+            # Of sound that FFmpeg does not know (Apple's spatial audio) there is no context.
+            context = self._input.streams.audio[0].codec_context
+            codec = context.codec.canonical_name if context else "unknown"
             self.left_out = "" if codec in MP4_AUDIO else codec
 
     def join(self, output: OutputContainer, begin: float | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,14 +14,19 @@ from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces
 
 OUTPUT = "pts"
+PACKAGE = ""
 
 
 def write_pts(path: Path, points: NDArray[np.floating]) -> None:
     """Write points (N, 2), 0-based pixels, as the 1-based lines of a ``.pts`` file."""
-    lines = [f"{x:.6f} {y:.6f}" for x, y in np.asarray(points, np.float64) + 1]
-    text = "\n".join(["version: 1", f"n_points: {len(lines)}", "{", *lines, "}", ""])
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="ascii")
+        temporary.write_text(_text(points), encoding="ascii")
+
+
+def _text(points: NDArray[np.floating]) -> str:
+    values = (np.asarray(points, np.float64) + 1).ravel().tolist()
+    lines = "%.6f %.6f\n" * len(points) % tuple(values)
+    return f"version: 1\nn_points: {len(points)}\n{{\n{lines}}}\n"
 
 
 class PtsFolder:
@@ -29,16 +34,22 @@ class PtsFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._made: Path | None = None
 
     def write(self, frame: FrameFaces) -> None:
         """Write the frame's faces."""
         for face in frame.faces:
             number = f"{frame.index:06d}_{face.track}" if frame.moving else f"{face.track}"
-            write_pts(self._folder / f"{frame.file}_{number}.pts", face.points)
+            path = self._folder / f"{frame.file}_{number}.pts"
+            if path.parent != self._made:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._made = path.parent
+            # The whole folder appears at once: a file need not.
+            path.write_text(_text(face.points), encoding="ascii")
 
 
 @contextmanager
-def create(out: Path, scheme: LandmarkScheme) -> Iterator[PtsFolder]:
+def create(out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()) -> Iterator[PtsFolder]:
     """Writes ``out/pts/``; see `kpcli.catalogue.WriterModule`."""
     with atomic_folder(out / OUTPUT) as temporary:
         yield PtsFolder(temporary)

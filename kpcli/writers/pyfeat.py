@@ -1,59 +1,67 @@
-"""The table of py-feat (its Fex), as ``feat.utils.io.read_feat`` reads it.
+"""The table of py-feat 2 (its Fex), as ``feat.utils.io.read_feat`` reads it.
 
-``frame`` counts from 0; a frame without a face is a row of empty values; angles are in degrees,
-``Yaw`` is positive to the left of the picture as py-feat has it.
+``frame`` counts from 0; a frame without a face is a row of empty values. Angles are in radians,
+as py-feat's have been since 2.0 and as its plots take them: ``Pitch`` is positive upwards,
+``Roll`` clockwise, ``Yaw`` to the left of the picture. ``X, Y, Z`` are there because ``fex.poses``
+asks for them, and empty: the head's place needs the camera's focal length.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from kpcli.files import atomic_path
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import FrameFaces, Prediction
+from kpcli.types import Face, FrameFaces
+from kpcli.writers.landmark_csv import printed, quoted
+from kpcli.writers.values import euler_xyz, pose_of, printed_numbers
 
 OUTPUT = "pyfeat.csv"
+PACKAGE = ""
+_POSE = ("Pitch", "Roll", "Yaw", "X", "Y", "Z")
 
 
 class PyFeatTable:
     """Rows of all files, one after the other."""
 
     def __init__(self, path: Path, n_points: int) -> None:
-        self._file = path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
-        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._file = path.open("w", newline="", encoding="utf-8")
         box = ["FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight", "FaceScore"]
         points = [f"{axis}_{i}" for axis in "xy" for i in range(n_points)]
-        face = [*box, *points, "Pitch", "Roll", "Yaw"]
-        self._writer.writerow([*face, "FrameHeight", "FrameWidth", "input", "frame", "approx_time"])
-        self._none = [""] * len(face)
+        face = [*box, *points, *_POSE]
+        names = [*face, "FrameHeight", "FrameWidth", "input", "frame", "approx_time"]
+        self._file.write(",".join(names) + "\n")
+        self._none = "," * (len(face) - 1)
 
     def write(self, frame: FrameFaces) -> None:
         """Add the rows of one frame."""
-        minutes, seconds = divmod(int(frame.seconds), 60)
-        end = [frame.height, frame.width, frame.file, frame.index - 1, f"{minutes:02}:{seconds:02}"]
-        for face in [_face(face) for face in frame.faces] or [self._none]:
-            self._writer.writerow([*face, *end])
+        minutes, seconds = divmod(int(max(frame.seconds, 0)), 60)
+        name = printed(quoted(frame.file))
+        end = f"{frame.height},{frame.width},{name},{frame.index - 1},{minutes:02}:{seconds:02}\n"
+        rows = [_face(face) for face in frame.faces] or [self._none]
+        self._file.writelines(f"{row},{end}" for row in rows)
 
     def close(self) -> None:
         """The table is complete."""
         self._file.close()
 
 
-def _face(face: Prediction) -> list[str]:
-    box = face.face
-    yaw, pitch, roll = (float(v) for v in face.extra.get("pose", (np.nan,) * 3))
-    rect = [box.left, box.top, box.width, box.height]
-    numbers = [f"{v:.3f}" for v in [*rect, face.confidence, *face.points.T.ravel()]]
-    return numbers + [f"{v:.2f}" if np.isfinite(v) else "" for v in (pitch, roll, -yaw)]
+def _face(face: Face) -> str:
+    box, pose = face.box, pose_of(face)
+    rect = f"{box.left:.3f},{box.top:.3f},{box.width:.3f},{box.height:.3f},{face.confidence:.3f}"
+    angles = ",,"
+    if pose:
+        x, y, z = euler_xyz(pose)
+        angles = f"{-x:.4f},{z:.4f},{y:.4f}"
+    return f"{rect},{printed_numbers(face.points.T, '%.3f')},{angles},,,"
 
 
 @contextmanager
-def create(out: Path, scheme: LandmarkScheme) -> Iterator[PyFeatTable]:
+def create(
+    out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()
+) -> Iterator[PyFeatTable]:
     """Writes ``out/pyfeat.csv``; see `kpcli.catalogue.WriterModule`."""
     with (
         atomic_path(out / OUTPUT) as temporary,

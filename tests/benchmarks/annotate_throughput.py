@@ -18,6 +18,8 @@ from pathlib import Path
 
 import cv2
 
+from kpcli.types import Frame
+
 COUNT, SIDE, RUNS, FEW = 300, 640, 5, 40
 
 
@@ -71,7 +73,7 @@ def ancestor(files: list[Path]) -> Callable[[], object]:
     def run() -> None:
         for file in files:
             pixels = np.ascontiguousarray(cv2.imread(str(file))[..., ::-1])
-            for box in detector.detect([pixels], [(file, 1)])[0]:
+            for box in detector.detect([Frame.still(file, pixels)])[0]:
                 crop = CropTransform.from_box(box, bundle.card.input_size, bundle.card.crop_scale)
                 model.predict(crop.to_crop(pixels)[None].astype("float32"), verbose=0)
 

@@ -17,13 +17,13 @@ from kpcli.boxes import pairwise_iou
 from kpcli.catalogue import Detector
 from kpcli.detectors import create_detector
 from kpcli.detectors.builtin import BUNDLE, open_detector
-from kpcli.types import FaceBox
+from kpcli.types import FaceBox, Frame
 
 FALSE_A_PICTURE = 0.2
 
 
 def detect(detector: Detector, pictures: list[Labelled]) -> list[list[FaceBox]]:
-    return [detector.detect([p.pixels], [(p.path, 1)])[0] for p in pictures]
+    return [detector.detect([Frame.still(p.path, p.pixels)])[0] for p in pictures]
 
 
 def threshold(scores: np.ndarray, pictures: int) -> float:

@@ -15,6 +15,7 @@ from detector_data import report, wider
 from kpcli.detectors import create_detector
 from kpcli.detectors.builtin import BUNDLE, open_detector
 from kpcli.model_bundle import ModelBundle
+from kpcli.types import Frame
 
 PICTURES, ROUNDS = 16, 5
 
@@ -42,7 +43,7 @@ def main(shared: Path, bundle: str) -> None:
                 if detector is None:
                     network.run(padded)
                 else:
-                    detector.detect([picture], [(Path("x"), 1)])
+                    detector.detect([Frame.still(Path("x"), picture)])
                 times[name].append(time.perf_counter() - begin)
     # The mean: a picture that is searched from all sides takes four times as long as another.
     haar = float(np.mean(times["haar"]))

@@ -26,11 +26,9 @@ from detector_data import HIT, corners, grown
 from kpcli.boxes import pairwise_iou
 from kpcli.dataset_csv import read_dataset
 from kpcli.images import read_image, write_image
-from kpcli.inference.finder import FaceAnnotator
-from kpcli.options import AnnotateOptions
+from kpcli.inference.finder import FaceFinder
 from kpcli.sources.folder import list_media
-from kpcli.types import Frame, Pixels, Prediction, Sample
-from kpcli.workflows.annotate.work import make_annotator
+from kpcli.types import Face, Frame, Pixels, Sample
 from kpcli.workflows.evaluate.faces import match
 
 GATES = (0.0, 0.1, 0.25, 0.35, 0.5)
@@ -71,11 +69,11 @@ def backgrounds(source: Path, split: str) -> Iterator[Frame]:
 
 
 def false_faces(
-    annotator: FaceAnnotator, source: Path, split: str, sheet: Path | None
+    finder: FaceFinder, source: Path, split: str, sheet: Path | None
 ) -> tuple[int, np.ndarray]:
     """Number of pictures, and the confidences of what is found in them."""
     count, confidences, tiles = 0, [], []
-    for frame, faces in annotator.annotate(backgrounds(source, split)):
+    for frame, faces in finder.find(backgrounds(source, split)):
         count += 1
         confidences += [face.confidence for face in faces]
         tiles += [tile(frame.pixels, face) for face in faces]
@@ -87,22 +85,22 @@ def false_faces(
     return count, np.array(confidences)
 
 
-def tile(pixels: Pixels, face: Prediction) -> Pixels:
-    (x, y), side = face.face.centre, 2 * face.face.side
+def tile(pixels: Pixels, face: Face) -> Pixels:
+    (x, y), side = face.box.centre, 2 * face.box.side
     part = cv2.getRectSubPix(pixels, (max(2, round(side)),) * 2, (x, y))
     made = np.array(cv2.resize(part, (TILE, TILE)), np.uint8)
     cv2.putText(made, f"{face.confidence:.2f}", (2, 12), 0, 0.4, (255, 255, 0), 1, cv2.LINE_AA)
     return made
 
 
-def boxed_faces(annotator: FaceAnnotator, csv: Path, split: str) -> np.ndarray:
+def boxed_faces(finder: FaceFinder, csv: Path, split: str) -> np.ndarray:
     """Confidences of the found ones of the boxed faces from `LEAST_FACE` px."""
     by_path = dict(pictures(csv, split))
     found = []
-    for frame, faces in annotator.annotate(frames(list(by_path))):
+    for frame, faces in finder.find(frames(list(by_path))):
         valid = [s.face for s in by_path[frame.source] if s.attributes.get("invalid") != "1"]
         truth = corners(box for box in valid if box and box.side >= LEAST_FACE)
-        overlap = pairwise_iou(truth, grown(corners(f.face for f in faces)))
+        overlap = pairwise_iou(truth, grown(corners(f.box for f in faces)))
         if overlap.size:
             best = overlap.argmax(axis=1)
             hit = overlap.max(axis=1) > HIT
@@ -110,13 +108,13 @@ def boxed_faces(annotator: FaceAnnotator, csv: Path, split: str) -> np.ndarray:
     return np.array(found)
 
 
-def landmarked_faces(annotator: FaceAnnotator, csv: Path, split: str) -> np.ndarray:
+def landmarked_faces(finder: FaceFinder, csv: Path, split: str) -> np.ndarray:
     """Confidences of the found ones of the landmarked faces."""
     by_path = dict(pictures(csv, split))
     found = []
-    for frame, faces in annotator.annotate(frames(list(by_path))):
-        confidence = {id(f.face): f.confidence for f in faces}
-        boxes = match(by_path[frame.source], [f.face for f in faces])
+    for frame, faces in finder.find(frames(list(by_path))):
+        confidence = {id(f.box): f.confidence for f in faces}
+        boxes = match(by_path[frame.source], [f.box for f in faces])
         found += [confidence[id(box)] for box in boxes if box is not None]
     return np.array(found)
 
@@ -136,17 +134,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--sheet", type=Path)
     given = parser.parse_args()
-    options = AnnotateOptions(
-        (), Path(), model=given.model, detector=given.detector, min_confidence=0.0
-    )
-    annotator = make_annotator(options, None)
-    count, false = false_faces(annotator, given.source, given.split, given.sheet)
+    finder = FaceFinder(model=given.model, detector=given.detector, min_confidence=0.0)
+    count, false = false_faces(finder, given.source, given.split, given.sheet)
     columns = {f"false faces in {count} pictures": false}
     if given.faces is not None:
-        columns["landmarked faces"] = landmarked_faces(annotator, given.faces, given.split)
+        columns["landmarked faces"] = landmarked_faces(finder, given.faces, given.split)
     if given.source.is_file():
         columns[f"boxed faces from {LEAST_FACE} px"] = boxed_faces(
-            annotator, given.source, given.split
+            finder, given.source, given.split
         )
     print("| --min-confidence | " + " | ".join(columns) + " |\n|" + "---|" * (len(columns) + 1))
     left = {gate: {name: int((c >= gate).sum()) for name, c in columns.items()} for gate in GATES}

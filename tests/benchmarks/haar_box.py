@@ -13,6 +13,7 @@ import numpy as np
 from kpcli.detectors.haar import FRONTAL, create
 from kpcli.geometry import tight_box
 from kpcli.images import read_image
+from kpcli.types import Frame
 
 
 def read_pts(path: Path) -> np.ndarray:
@@ -28,14 +29,14 @@ for file in (f for folder in sys.argv[1:] for f in sorted(Path(folder).glob("*.p
     image = next(file.with_suffix(e) for e in (".jpg", ".png") if file.with_suffix(e).exists())
     pixels = read_image(image)
     truth = tight_box(read_pts(file))
-    found = [b for b in plain.detect([pixels], [(image, 1)])[0] if b.iou(truth) > 0.3]
+    found = [b for b in plain.detect([Frame.still(image, pixels)])[0] if b.iou(truth) > 0.3]
     if not found:
         missed += 1
         continue
     box = max(found, key=truth.iou)
     (x, y), (tx, ty) = box.centre, truth.centre
     rows.append(((tx - x) / box.side, (ty - y) / box.side, truth.side / box.side))
-    mine = max(calibrated.detect([pixels], [(image, 1)])[0], key=truth.iou)
+    mine = max(calibrated.detect([Frame.still(image, pixels)])[0], key=truth.iou)
     error = np.hypot(*(np.subtract(mine.centre, truth.centre))) / truth.side
     ious.append((error, abs(np.log(mine.side / truth.side)), mine.side / truth.side))
 rows = np.array(rows)

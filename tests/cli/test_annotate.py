@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.fakes import FakePredictor, InterruptedPredictor, write_bundle
-from helpers.media import write_picture, write_video
+from helpers.media import picture, write_picture, write_video
 
 from kpcli.cli import app
 
@@ -19,7 +19,7 @@ Run = Callable[..., tuple[int, str, str]]
 def source(tmp_path: Path) -> Path:
     write_picture(tmp_path / "in" / "a.png")
     write_picture(tmp_path / "in" / "b" / "a.jpg")
-    write_video(tmp_path / "in" / "v.mp4", 8)
+    write_video(tmp_path / "in" / "v.mp4", 8, frames=[picture(64, 48)] * 8)
     return tmp_path / "in"
 
 

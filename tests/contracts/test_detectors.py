@@ -11,6 +11,7 @@ from kpcli.catalogue import DETECTORS
 from kpcli.detectors import create_detector
 from kpcli.errors import KpcliError, UsageError
 from kpcli.images import read_image
+from kpcli.types import Frame
 
 Spec = Callable[[Path], str]
 
@@ -51,7 +52,8 @@ def test_boxes_of_a_batch_of_different_sizes(
     pixels = read_image(file)
     gray = np.full((90, 31, 3), 128, np.uint8)
     detector = create_detector(SPECS[name](tmp_path))
-    found = detector.detect([pixels, gray], [(file, 1), (Path("gray.png"), 1)])
+    frames = [Frame.still(file, pixels), Frame.still(Path("gray.png"), gray)]
+    found = detector.detect(frames)
     assert len(found) == 2
     assert len(found[0]) >= 1
     for image, boxes in zip((pixels, gray), found, strict=True):
@@ -62,6 +64,6 @@ def test_boxes_of_a_batch_of_different_sizes(
             assert math.isfinite(box.score)
             assert -width < box.left < box.right < 2 * width
             assert -height < box.top < box.bottom < 2 * height
-    again = detector.detect([pixels, gray], [(file, 1), (Path("gray.png"), 1)])
+    again = detector.detect(frames)
     assert again == found, "the same pictures must give the same boxes"
-    assert detector.detect([], []) == []
+    assert detector.detect([]) == []

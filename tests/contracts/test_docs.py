@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from helpers import readme_tables
 
 from kpcli.catalogue import TABLES
 from kpcli.cli.app import app
@@ -37,3 +38,8 @@ def test_ci_runs_the_readme_test_command() -> None:
     ci = (REPO / ".ci" / "run").read_text(encoding="utf-8")
     command = next(line for line in README.splitlines() if "pytest" in line and "venv" in line)
     assert command.strip() in ci
+
+
+def test_readme_tables_are_those_of_the_catalogue() -> None:
+    assert {m[2] for m in readme_tables.MARKED.finditer(README)} == set(readme_tables.TABLES)
+    assert readme_tables.filled(README) == README, "run: python tests/helpers/readme_tables.py"

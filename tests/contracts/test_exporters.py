@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.tiny import SIZE, crops, write_keras_bundle
 
-from kpcli.catalogue import EXPORTERS, RUNTIMES, ExporterModule, RuntimeModule, load
+from kpcli.catalogue import EXPORTERS, RUNTIMES, ExporterModule, RuntimeModule
 from kpcli.errors import ModelError
 from kpcli.model_bundle import CARD, WEIGHTS, ModelBundle
 from kpcli.options import ExportOptions
@@ -56,7 +56,7 @@ def in_pixels(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def test_the_twin_answers_as_keras_does(
     exported: str, whole: ModelBundle, expected: dict[str, np.ndarray]
 ) -> None:
-    exporter: ExporterModule = load("export target", exported)
+    exporter: ExporterModule = EXPORTERS.load(exported)
     found = exporter.open_twin(whole.path / exporter.FILE).run(crops(7))
     assert set(found) == {"points", "log_scale", "face_logit"}
     assert in_pixels(found["points"], expected["points"]).max() < 0.001
@@ -75,19 +75,19 @@ def test_the_card_tells_of_it(exported: str, whole: ModelBundle) -> None:
 
 
 def test_nothing_else_is_left_in_the_bundle(exported: str, whole: ModelBundle) -> None:
-    twins = {load("export target", name).FILE for name in EXPORTERS}
+    twins = {EXPORTERS.load(name).FILE for name in EXPORTERS}
     assert {p.name for p in whole.path.iterdir()} <= {CARD, WEIGHTS, *twins}
 
 
 @pytest.mark.parametrize(
     ("target", "quantize"),
-    [(name, q) for name in EXPORTERS for q in load("export target", name).QUANTIZE if q != "none"],
+    [(name, q) for name in EXPORTERS for q in EXPORTERS.load(name).QUANTIZE if q != "none"],
 )
 def test_small_weights_are_smaller_and_close(
     target: str, quantize: str, whole: ModelBundle, expected: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
     need(target)
-    exporter: ExporterModule = load("export target", target)
+    exporter: ExporterModule = EXPORTERS.load(target)
     path = tmp_path / exporter.FILE
     if not path.suffix:
         path.mkdir()
@@ -120,7 +120,7 @@ def test_any_batch_gives_each_crop_its_own_answer(
 @pytest.mark.parametrize("name", list(RUNTIMES))
 def test_a_damaged_twin_is_a_model_error(name: str, tmp_path: Path) -> None:
     need(name)
-    module: RuntimeModule = load("runtime", name)
+    module: RuntimeModule = RUNTIMES.load(name)
     path = tmp_path / module.FILE
     if path.suffix:
         path.write_bytes(b"no model")
@@ -133,4 +133,4 @@ def test_a_damaged_twin_is_a_model_error(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [n for n in RUNTIMES if n != "keras"])
 def test_a_runtime_reads_what_its_exporter_writes(name: str) -> None:
-    assert load("runtime", name).FILE == load("export target", name).FILE
+    assert RUNTIMES.load(name).FILE == EXPORTERS.load(name).FILE

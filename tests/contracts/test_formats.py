@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.dataset_builders import BUILDERS, Built, build_300w_lp
 
-from kpcli.catalogue import FORMATS, load
+from kpcli.catalogue import FORMATS
 from kpcli.dataset_csv import SPLITS, n_points_of, read_dataset
 from kpcli.images import read_image
 from kpcli.options import PrepareOptions
@@ -24,7 +24,7 @@ def format_of(layout: str) -> str:
 
 
 def samples_of(layout: str, built: Built) -> list[Sample]:
-    items = list(load("dataset format", format_of(layout)).read(built.root))
+    items = list(FORMATS.load(format_of(layout)).read(built.root))
     assert all(isinstance(item, Sample) for item in items), items
     return items
 
@@ -41,7 +41,7 @@ def test_layout_is_recognised_and_by_one_format_only(layout: str, tmp_path: Path
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_an_empty_folder_is_not_recognised(layout: str, tmp_path: Path) -> None:
-    assert not load("dataset format", format_of(layout)).sniff(tmp_path)
+    assert not FORMATS.load(format_of(layout)).sniff(tmp_path)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kpcli.catalogue import WRITERS, WriterModule, load
+from kpcli.catalogue import WRITERS, WriterModule
 from kpcli.schemes import IBUG68, LandmarkScheme, get_scheme
-from kpcli.types import FaceBox, FrameFaces, Prediction
+from kpcli.types import Face, FaceBox, FrameFaces
 
 
-def face(scheme: LandmarkScheme, file: str, index: int, seconds: float, track: int) -> Prediction:
+def face(scheme: LandmarkScheme, track: int) -> Face:
     generator = np.random.default_rng(track)
     points = generator.uniform(100, 200, (scheme.n_points, 2)).astype(np.float32)
     scores = np.full(scheme.n_points, 0.75, np.float32)
     box = FaceBox(100, 90, 200, 190, 0.8)
-    return Prediction(Path(file), index, seconds, box, points, scores, 0.7, track)
+    return Face(box, points, scores, 0.7, track)
 
 
 def frames(scheme: LandmarkScheme) -> list[FrameFaces]:
@@ -28,9 +28,7 @@ def frames(scheme: LandmarkScheme) -> list[FrameFaces]:
         ("ü, v.mp4", 3, 0.08, (0, 1)),
     ]
     return [
-        FrameFaces(
-            f, i, s, 320, 240, tuple(face(scheme, f, i, s, t) for t in tracks), f.endswith("mp4")
-        )
+        FrameFaces(f, i, s, 320, 240, tuple(face(scheme, t) for t in tracks), f.endswith("mp4"))
         for f, i, s, tracks in plan
     ]
 
@@ -43,7 +41,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(params=list(WRITERS))
 def module(request: pytest.FixtureRequest) -> WriterModule:
-    return load("writer", request.param)
+    return WRITERS.load(request.param)
 
 
 @pytest.mark.parametrize("scheme", [IBUG68, get_scheme("points7")], ids=lambda s: s.name)

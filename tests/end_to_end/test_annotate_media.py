@@ -30,6 +30,9 @@ from kpcli.options import AnnotateOptions, FrameSelection
 from kpcli.sources import read_frames
 from kpcli.workflows.annotate.report import Report
 from kpcli.workflows.annotate.run import annotate
+from kpcli.writers.coco import FILE, OUTPUT
+
+COCO = f"{OUTPUT}/{FILE}"
 
 
 def run(source: Path, out: Path, **changes: object) -> Report:
@@ -427,7 +430,7 @@ def test_every_format_of_one_run(tmp_path: Path) -> None:
     report = run(tmp_path / "in", tmp_path / "out", formats=names, smooth="one-euro")
     assert len(report.written) == len(names) - 1
     assert all(path.exists() for path in report.written)
-    values = json.loads((tmp_path / "out" / "coco.json").read_text())
+    values = json.loads((tmp_path / "out" / COCO).read_text())
     assert [(i["file_name"], i["width"], i["height"]) for i in values["images"]][:2] == [
         ("a/p.png", 60, 50), ("v.mp4/000001.jpg", 64, 48),
     ]  # fmt: skip
@@ -439,11 +442,30 @@ def test_every_format_of_one_run(tmp_path: Path) -> None:
     assert not list((tmp_path / "out").glob(".*.*"))
 
 
+def test_the_frames_that_other_formats_refer_to(tmp_path: Path) -> None:
+    write_picture(tmp_path / "in" / "a" / "p.png", picture(60, 50))
+    write_video(tmp_path / "in" / "v.mp4", 4)
+    selection = FrameSelection(every=2)
+    run(tmp_path / "in", tmp_path / "out", formats=("coco",), frames_out=True, frames=selection)
+    images = tmp_path / "out" / "images"
+    values = json.loads((tmp_path / "out" / COCO).read_text())["images"]
+    there = {p.relative_to(images).as_posix() for p in images.rglob("*.*") if p.is_file()}
+    assert {i["file_name"] for i in values} == there
+    assert there == {"a/p.png", "v.mp4/000001.jpg", "v.mp4/000003.jpg"}
+    for image in values:
+        pixels = read_image(images / image["file_name"])
+        assert pixels.shape[:2] == (image["height"], image["width"])
+    third = [f.pixels for f in read_frames(tmp_path / "in" / "v.mp4")][2]
+    shown = read_image(images / "v.mp4" / "000003.jpg")
+    # Without boxes and points: the overlay is drawn on the same pixels afterwards.
+    assert np.abs(shown.astype(int) - third).mean() < 4
+
+
 def test_a_format_can_be_added_later(tmp_path: Path) -> None:
     write_picture(tmp_path / "in" / "p.png")
     run(tmp_path / "in", tmp_path / "out")
     run(tmp_path / "in", tmp_path / "out", formats=("coco",), resume=True)
-    assert (tmp_path / "out" / "coco.json").is_file()
+    assert (tmp_path / "out" / COCO).is_file()
 
 
 def test_optional_columns(tmp_path: Path) -> None:
@@ -468,8 +490,8 @@ class SpotPredictor(FakePredictor):
         size = crops.shape[1]
         peak = crops.mean(axis=3).reshape(len(crops), -1).argmax(axis=1)
         at = (2 * np.stack([peak % size, peak // size], axis=1) + 1) / size - 1
-        unit = (shape + at[:, None]).astype(np.float32)
-        return FakeFaces(unit, faces.scores, np.full(len(crops), 0.9, np.float32))
+        chunk = (shape + at[:, None]).astype(np.float32)
+        return FakeFaces(chunk, faces.scores, np.full(len(crops), 0.9, np.float32))
 
 
 def test_the_detector_may_rest_while_landmarks_lead_on(tmp_path: Path) -> None:

@@ -239,7 +239,7 @@ def test_resume_sees_a_changed_file_of_the_detector(
     def whole_image(spec: str, size: int) -> object:
         return create_detector("whole_image", size)
 
-    monkeypatch.setattr("kpcli.workflows.annotate.work.create_detector", whole_image)
+    monkeypatch.setattr("kpcli.inference.finder.create_detector", whole_image)
     write_bundle(tmp_path / "bundle")
     (tmp_path / "bundle" / "openvino").mkdir()
     for name in ("a.pb", "a.pbtxt", "bundle/model.onnx", "bundle/openvino/model.bin"):

@@ -53,7 +53,7 @@ def test_the_merge_is_what_one_run_writes(source: Path, tmp_path: Path) -> None:
     assert report.counts == whole.counts == {"done": 43, "failed": 1}
     assert report.exit_code == 5
     assert report.ignored == {".txt": 1}
-    for name in ("landmarks.csv", "coco.json"):
+    for name in ("landmarks.csv", "annotations/person_keypoints_default.json"):
         merged, one = (tmp_path / d / name for d in ("merged", "whole"))
         assert merged.read_bytes() == one.read_bytes(), name
     assert manifest(tmp_path / "merged") == manifest(tmp_path / "whole")

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from helpers.dataset_builders import picture
 from PIL import Image
 
-from kpcli import images
+from kpcli import colours, images
 from kpcli.errors import InputError
 from kpcli.images import open_image, read_image, write_image
 
@@ -114,6 +117,102 @@ def test_float_and_wide_gray_span_the_range(tmp_path: Path) -> None:
         assert pixels.max() == 255
     Image.fromarray(np.full((4, 4), 3.5, np.float32)).save(tmp_path / "flat.tiff")
     assert read_image(tmp_path / "flat.tiff").std() == 0
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("ending", ["png", "tiff"])
+def test_few_bits_in_sixteen_are_stretched(tmp_path: Path, bits: int, ending: str) -> None:
+    most = 2**bits - 1
+    values = np.linspace(0, most, 4096).reshape(64, 64).astype(np.uint16)
+    values[3, 3] = most  # and a dead pixel
+    Image.fromarray(values).save(tmp_path / f"a.{ending}")
+    pixels = read_image(tmp_path / f"a.{ending}")
+    assert np.abs(pixels[..., 0] - values * (255 / most)).max() < 1.5
+
+
+@pytest.mark.parametrize("ending", ["png", "tiff"])
+def test_few_bits_in_sixteen_of_colour_are_stretched(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a.{ending}"
+    wide = RGB.astype(np.uint16)[..., ::-1] * 16 + 5  # 12 bits
+    cv2.imwrite(str(path), wide)
+    low, high = np.percentile(wide, (0.1, 99.9))
+    expected = np.clip((wide[..., ::-1] - low) * 255 / (high - low), 0, 255)
+    assert np.abs(read_image(path) - expected).max() < 1
+    cv2.imwrite(str(path), RGB.astype(np.uint16)[..., ::-1] * 257)
+    np.testing.assert_array_equal(read_image(path), RGB)
+
+
+def test_thermal_pictures_and_holes_in_them(tmp_path: Path) -> None:
+    warm = np.linspace(29000, 30020, 4096).reshape(64, 64)
+    Image.fromarray(warm.astype(np.uint16)).save(tmp_path / "a.tiff")
+    pixels = read_image(tmp_path / "a.tiff")
+    assert (pixels.min(), pixels.max()) == (0, 255)
+    for hole in (np.nan, np.inf, -np.inf):
+        kelvin = (warm / 100).astype(np.float32)
+        kelvin[10, 10] = hole
+        Image.fromarray(kelvin).save(tmp_path / "b.tiff")
+        near = np.abs(read_image(tmp_path / "b.tiff").astype(int) - pixels)
+        near[10, 10] = 0
+        assert near.max() <= 1
+    Image.fromarray(np.full((8, 8), np.nan, np.float32)).save(tmp_path / "c.tiff")
+    assert read_image(tmp_path / "c.tiff").max() == 0
+
+
+def test_strips_are_seamless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rgba = np.random.default_rng(0).integers(0, 256, (31, 17, 4), np.uint8)
+    wide = np.random.default_rng(1).integers(0, 65536, (31, 17), np.uint16)
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    Image.fromarray(wide).save(tmp_path / "b.png")
+    whole = [read_image(tmp_path / name) for name in ("a.png", "b.png")]
+    monkeypatch.setattr(colours, "STRIP", 40)
+    for name, pixels in zip(("a.png", "b.png"), whole, strict=True):
+        np.testing.assert_array_equal(read_image(tmp_path / name), pixels)
+
+
+def test_heic_and_avif(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pillow_heif
+
+    smooth = picture(seed=3, size=64)
+    pillow_heif.from_pillow(Image.fromarray(smooth)).save(tmp_path / "a.HEIC", quality=95)
+    Image.fromarray(smooth).save(tmp_path / "a.avif", quality=95)
+    for name in ("a.HEIC", "a.avif"):
+        (tmp_path / name).rename(tmp_path / "b.jpg")  # bytes count, not the name
+        assert np.abs(read_image(tmp_path / "b.jpg").astype(int) - smooth).mean() < 6, name
+        (tmp_path / "b.jpg").rename(tmp_path / name)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(InputError, match="HEIC") as error:
+        read_image(tmp_path / "a.HEIC")
+    assert error.value.next_step == "pip install pillow-heif"
+    assert read_image(tmp_path / "a.avif").shape == (64, 64, 3)
+
+
+def test_postscript_is_no_picture_and_starts_no_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*args: object, **settings: object) -> None:
+        raise AssertionError("a program is started")
+
+    monkeypatch.setattr(subprocess, "Popen", forbidden)
+    path = tmp_path / "a.png"
+    path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n{} loop\n")
+    with pytest.raises(InputError, match="not a readable picture"):
+        read_image(path)
+
+
+def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
+    wide = np.zeros((1, 20000, 3), np.uint8)
+    with pytest.raises(InputError, match="cannot be written"):
+        write_image(tmp_path / "a.webp", wide)
+    with pytest.raises(InputError, match="cannot be written"):
+        write_image(tmp_path / "a.nonsense", RGB)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "bmp", "tiff"])
+def test_a_full_disk_is_noticed(tmp_path: Path, ending: str) -> None:
+    (tmp_path / f"a.{ending}").symlink_to("/dev/full")
+    with pytest.raises(InputError, match="No space left"):
+        write_image(tmp_path / f"a.{ending}", RGB)
 
 
 def test_unusable_files_say_what_is_wrong(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from kpcli import __version__
 from kpcli.boxes import Graded, areas, average_precision, grade
-from kpcli.catalogue import load
+from kpcli.catalogue import ARCHITECTURES
 from kpcli.dataset_csv import BOXES, read_dataset, with_landmark_box
 from kpcli.detectors.builtin import FaceDetector
 from kpcli.errors import InputError
@@ -65,7 +65,7 @@ def train_detector(options: TrainOptions, say: Callable[[str], None] = print) ->
     network, kept = networks(options, 0)
     if options.init:
         say(start_from(network, options.init))
-    module = load("architecture", options.arch)
+    module = ARCHITECTURES.load(options.arch)
     batches = _batches(options, train_set, module.STRIDES)
     trainer = DetectionTrainer(network)
     prepare_trainer(trainer, options, len(batches))

@@ -37,7 +37,7 @@ from kpcli.training.run_folder import (
     start_from,
     write_run,
 )  # fmt: skip
-from kpcli.types import FaceBox, Pixels, Sample
+from kpcli.types import FaceBox, Frame, Pixels, Sample
 
 NEGATIVES = 3000
 """Backgrounds of either kind, see `kpcli.training.landmarks.negatives`."""
@@ -137,7 +137,7 @@ def _batches(
         detector = open_detector(FACE_DETECTOR, least_score=LOOK_ALIKE)
 
         def find(pixels: Pixels) -> list[FaceBox]:
-            return detector.detect([pixels], [(options.negatives or Path(), 1)])[0]
+            return detector.detect([Frame.still(Path(), pixels)])[0]
 
         negatives = negative_patches(pictures, NEGATIVES, options.seed, find)
         if not any(negatives):

@@ -14,7 +14,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,6 +33,7 @@ OVERLAYS = "overlays"
 class FileResult:
     """The outcome of one file.
 
+    ``sizes`` has [frame, width, height] of every frame whose size differs from the one before.
     ``silent`` is the codec of the sound that its overlay lacks; ``start`` and ``end`` are the bytes
     of its rows in its part.
     """
@@ -46,6 +47,7 @@ class FileResult:
     width: int = 0
     height: int = 0
     moving: bool = False
+    sizes: list[list[int]] = field(default_factory=list)
     silent: str = ""
     size: int = -1
     mtime_ns: int = 0
@@ -56,6 +58,16 @@ class FileResult:
     def finished(self) -> bool:
         """Whether --resume may take the outcome as it is; what went wrong is tried again."""
         return self.status in (DONE, NO_FACE, SKIPPED)
+
+    def note_size(self, frame: int, width: int, height: int) -> None:
+        """Frame by frame: its number and its size."""
+        if self.size_at(frame) != (width, height):
+            self.sizes.append([frame, width, height])
+
+    def size_at(self, frame: int) -> tuple[int, int]:
+        """Width and height of the frame of this number."""
+        later = [(w, h) for first, w, h in self.sizes if first <= frame]
+        return later[-1] if later else (self.width, self.height)
 
     def unchanged(self, path: Path) -> bool:
         """Whether the file is still the one that was read."""

@@ -16,6 +16,7 @@ from kpcli.schemes import LandmarkScheme
 from kpcli.workflows.annotate.formats import check_formats, outputs, write_formats
 from kpcli.workflows.annotate.ledger import MANIFEST, OVERLAYS, FileResult, Ledger
 from kpcli.workflows.annotate.report import Report, make_report, read_run, write_manifest, write_run
+from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 
 _OWN = ("shard", "input")
@@ -44,7 +45,8 @@ def merge(options: MergeOptions) -> Report:
             rows = ledger.staging / "rows.csv"
             shutil.copyfile(shard.out / LANDMARKS, rows)
             ledger.commit(rows, mine)
-            _copy_overlays(shard.out / OVERLAYS, options.out / OVERLAYS)
+            for name in (OVERLAYS, IMAGES):
+                _copy_pictures(shard.out / name, options.out / name)
         with (shards[0].out / LANDMARKS).open("rb") as file:
             header = file.readline()
         files = sorted(r.file for mine in results for r in mine)
@@ -118,7 +120,7 @@ def _finished_run(folder: Path, files: int) -> Mapping[str, Any]:
     return run
 
 
-def _copy_overlays(source: Path, target: Path) -> None:
+def _copy_pictures(source: Path, target: Path) -> None:
     """Link where the disk allows it, else copy."""
     for folder, _, names in os.walk(source):
         there = target / Path(folder).relative_to(source)

@@ -9,7 +9,7 @@ from kpcli.files import staged_path
 from kpcli.images import write_image
 from kpcli.options import AnnotateOptions
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import Frame, Prediction
+from kpcli.types import Face, Frame
 from kpcli.writers.overlay import VideoOverlay, draw_faces, overlay_name
 
 
@@ -32,7 +32,7 @@ class Overlays:
         self._open = ExitStack()
         self._video: VideoOverlay | None = None
 
-    def add(self, file: str, frame: Frame, faces: tuple[Prediction, ...]) -> None:
+    def add(self, file: str, frame: Frame, faces: tuple[Face, ...]) -> None:
         """Draw the faces onto the frame's own pixels and write them.
 
         Raises

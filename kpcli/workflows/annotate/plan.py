@@ -1,4 +1,4 @@
-"""What a run of `kpcli annotate` will do: which files, in which units, with which settings."""
+"""What a run of `kpcli annotate` will do: which files, in which chunks, with which settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from kpcli.model_bundle import CARD, ModelBundle, ModelCard
 from kpcli.options import AnnotateOptions
 from kpcli.sources.folder import PICTURES, VIDEOS, is_video, list_media
 from kpcli.workflows.annotate.ledger import OVERLAYS
-from kpcli.workflows.annotate.work import Unit
+from kpcli.workflows.annotate.work import Chunk
+from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 
-UNIT_FILES = 16
+CHUNK_FILES = 16
 """Pictures that are read, and committed, together."""
 
 
@@ -31,17 +32,19 @@ class Plan:
     files: tuple[str, ...]
     ignored: Counter[str]
 
-    def units(self, finished: Collection[str] = ()) -> list[Unit]:
-        """Every unfinished file in one unit: videos alone and first, pictures in groups.
+    def chunks(self, finished: Collection[str] = ()) -> list[Chunk]:
+        """Every unfinished file in one chunk: videos alone and first, pictures in groups.
 
         The groups are cut before finished files are left out: a run that goes on forms the same
         batches as one that was never stopped.
         """
         videos = [(f,) for f in self.files if is_video(Path(f))]
         pictures = [f for f in self.files if not is_video(Path(f))]
-        groups = [tuple(pictures[i : i + UNIT_FILES]) for i in range(0, len(pictures), UNIT_FILES)]
+        groups = [
+            tuple(pictures[i : i + CHUNK_FILES]) for i in range(0, len(pictures), CHUNK_FILES)
+        ]
         left = [tuple(f for f in group if f not in finished) for group in (*videos, *groups)]
-        return [Unit(number, files) for number, files in enumerate(left) if files]
+        return [Chunk(number, files) for number, files in enumerate(left) if files]
 
 
 def make_plan(options: AnnotateOptions) -> Plan:
@@ -67,7 +70,8 @@ def shard_of(file: str, count: int) -> int:
 
 def _folder_plan(options: AnnotateOptions, folder: Path) -> Plan:
     inside = options.out.resolve() == folder.resolve()
-    exclude = [options.out / OVERLAYS] if inside else [options.out]
+    own = (OVERLAYS, IMAGES) if options.frames_out else (OVERLAYS,)
+    exclude = [options.out / name for name in own] if inside else [options.out]
     listing = list_media(folder, recursive=options.recursive, exclude=exclude)
     if not listing.files:
         found = ", ".join(f"{n} {ending}" for ending, n in listing.ignored.most_common(8))
@@ -102,30 +106,19 @@ def _endings(endings: Collection[str]) -> str:
 def settings(
     options: AnnotateOptions, plan: Plan, card: ModelCard, bundle: ModelBundle | None
 ) -> Mapping[str, Any]:
-    """All that determines the rows of a file: --resume goes on only where it is the same."""
+    """All that determines the rows of a file: --resume goes on only where it is the same.
+
+    Every option takes part whose field does not say that it is `FREE`.
+    """
+    values = asdict(options)
     return {
         "kpcli": __version__,
         "input": str(plan.root.resolve()),
         "files": None if options.folder else list(plan.files),
-        "recursive": options.recursive,
-        "model": options.model,
         "model_files": _digest(bundle.path) if bundle else "",
-        "runtime": options.runtime,
-        "tta": options.tta,
-        "detector": options.detector,
-        "detect_size": options.detect_size,
-        "detect_every": options.detect_every,
         "detector_files": _digest(*_detector_files(options.detector)),
-        "max_faces": options.max_faces,
-        "min_confidence": options.min_confidence,
-        "frames": asdict(options.frames),
-        "pose": options.pose,
-        "smooth": options.smooth,
-        "overlays": options.overlays,
-        "overlay_fps": options.overlay_fps,
-        "batch_size": options.batch_size,
-        "shard": list(options.shard),
         "scheme": card.scheme,
+        **{f.name: values[f.name] for f in fields(options) if not f.metadata.get("free")},
     }
 
 

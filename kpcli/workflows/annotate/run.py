@@ -7,21 +7,20 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from kpcli.catalogue import load
+from kpcli.catalogue import DETECTORS
 from kpcli.errors import UsageError
-from kpcli.inference.finder import extras
 from kpcli.inference.upright import FacePredictor
 from kpcli.model_bundle import ModelBundle
 from kpcli.options import SMOOTHINGS, AnnotateOptions
 from kpcli.progress import progress
 from kpcli.sources.folder import is_video
-from kpcli.workflows.annotate.engines.choose import check_engine, run_units
+from kpcli.workflows.annotate.engines.choose import check_engine, run_chunks
 from kpcli.workflows.annotate.formats import check_formats, outputs, write_formats
 from kpcli.workflows.annotate.ledger import MANIFEST, Ledger
 from kpcli.workflows.annotate.plan import Plan, make_plan, settings
 from kpcli.workflows.annotate.report import Report, make_report, many, write_manifest, write_run
-from kpcli.workflows.annotate.work import Job, Unit
-from kpcli.writers.landmark_csv import header
+from kpcli.workflows.annotate.work import Chunk, Job
+from kpcli.writers.landmark_csv import header, optional
 
 
 def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -> Report:
@@ -50,7 +49,7 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
     try:
         interrupted, runtime = _work(plan, options, ledger, predictor)
         scheme = card.landmark_scheme
-        results = ledger.finish(header(scheme.n_points, extras(options, card)), plan.files)
+        results = ledger.finish(header(scheme.n_points, optional(options, scheme)), plan.files)
         written = write_formats(options.formats, options.out, ledger.staging, scheme, results)
         report = make_report(
             options.out,
@@ -71,7 +70,7 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
 
 def _check_names(options: AnnotateOptions) -> None:
     """A wrong name fails before all else."""
-    load("detector", options.detector.partition(":")[0])
+    DETECTORS.load(options.detector.partition(":")[0])
     check_formats(options.formats)
     check_engine(options.engine)
     if options.smooth not in SMOOTHINGS:
@@ -104,11 +103,11 @@ def _work(
     plan: Plan, options: AnnotateOptions, ledger: Ledger, predictor: FacePredictor | None
 ) -> tuple[bool, str]:
     """Do all that is not done; whether Ctrl-C stopped it, and what ran the model."""
-    units = plan.units(_finished(ledger, plan))
+    chunks = plan.chunks(_finished(ledger, plan))
     job = Job(options, plan.root, ledger.staging)
-    left = sum(len(unit.files) for unit in units)
+    left = sum(len(chunk.files) for chunk in chunks)
     runtime = ""
-    with closing(_commits(units, job, ledger, predictor)) as commits:
+    with closing(_commits(chunks, job, ledger, predictor)) as commits:
         try:
             for line in progress(commits, "annotate", left, "file"):
                 runtime = line
@@ -127,10 +126,10 @@ def _finished(ledger: Ledger, plan: Plan) -> set[str]:
 
 
 def _commits(
-    units: Sequence[Unit], job: Job, ledger: Ledger, predictor: FacePredictor | None
+    chunks: Sequence[Chunk], job: Job, ledger: Ledger, predictor: FacePredictor | None
 ) -> Generator[str]:
-    """Commit the units; for every file of theirs, what ran the model."""
-    if units:
-        for result in run_units(units, job, predictor):
+    """Commit the chunks; for every file of theirs, what ran the model."""
+    if chunks:
+        for result in run_chunks(chunks, job, predictor):
             ledger.commit(result.rows, result.files)
             yield from (result.runtime for _ in result.files)

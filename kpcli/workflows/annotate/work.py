@@ -1,4 +1,4 @@
-"""The unit of work: some pictures, or one video; its rows into a file, its overlays in place."""
+"""The chunk of work: some pictures, or one video; its rows into a file, its overlays in place."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from kpcli.detectors import create_detector
 from kpcli.errors import InputError
-from kpcli.inference.finder import FaceAnnotator
-from kpcli.inference.upright import FacePredictor
-from kpcli.model_bundle import ModelBundle
+from kpcli.inference.finder import FaceFinder
 from kpcli.options import AnnotateOptions
 from kpcli.sources import read_frames
-from kpcli.types import Frame, FrameFaces, Prediction
+from kpcli.sources.room import shared_room
+from kpcli.types import Face, Frame, FrameFaces
 from kpcli.workflows.annotate.ledger import (
     DONE,
     FAILED,
@@ -30,7 +29,9 @@ from kpcli.workflows.annotate.ledger import (
     FileResult,
 )
 from kpcli.workflows.annotate.overlays import Overlays
-from kpcli.writers.landmark_csv import RowWriter
+from kpcli.writers.frame_pictures import OUTPUT as IMAGES
+from kpcli.writers.frame_pictures import FramePictures
+from kpcli.writers.landmark_csv import RowWriter, optional
 
 Beat = Callable[[str], None]
 """Told the file at every sign of life: a file begun, a frame read."""
@@ -38,7 +39,7 @@ Beat = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Job:
-    """What all units of a run share."""
+    """What all chunks of a run share."""
 
     options: AnnotateOptions
     root: Path
@@ -46,7 +47,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Unit:
+class Chunk:
     """Files that are read together; ``given_up`` are those not to try, with the reason."""
 
     number: int
@@ -55,8 +56,8 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class UnitResult:
-    """A unit's rows (without a header), the outcome of each file, and what ran the model."""
+class ChunkResult:
+    """A chunk's rows (without a header), the outcome of each file, and what ran the model."""
 
     number: int
     rows: Path
@@ -71,6 +72,7 @@ class _Note:
     result: FileResult
     problem: str = ""
     no_overlay: str = ""
+    no_picture: str = ""
     reading: float = 0.0
     tracks: set[int] = field(default_factory=set)
 
@@ -78,7 +80,7 @@ class _Note:
         """The outcome, once all frames are through."""
         r = self.result
         r.faces = len(self.tracks)
-        r.reason = "; ".join(p for p in (self.problem, self.no_overlay) if p)
+        r.reason = "; ".join(p for p in (self.problem, self.no_picture, self.no_overlay) if p)
         r.seconds = round(self.reading + other_seconds, 3)
         if r.reason:
             r.status = PARTIAL if r.frames else FAILED
@@ -89,16 +91,16 @@ class _Note:
         return r
 
 
-def run_unit(unit: Unit, job: Job, annotator: FaceAnnotator, beat: Beat) -> UnitResult:
-    """Annotate the files of a unit; what is wrong with one of them ends up in its outcome."""
+def run_chunk(chunk: Chunk, job: Job, finder: FaceFinder, beat: Beat) -> ChunkResult:
+    """Annotate the files of a chunk; what is wrong with one of them ends up in its outcome."""
     begun = time.perf_counter()
-    notes = {job.root / f: _Note(FileResult(f, FAILED)) for f in unit.files}
-    for name, reason in unit.given_up.items():
+    notes = {job.root / f: _Note(FileResult(f, FAILED)) for f in chunk.files}
+    for name, reason in chunk.given_up.items():
         notes[job.root / name].problem = reason
-    rows = job.staging / f"rows-{os.getpid()}-{unit.number}.csv"
+    rows = job.staging / f"rows-{os.getpid()}-{chunk.number}.csv"
     try:
-        with rows.open("wb") as file, _Recorder(job, annotator, notes, file) as recorder:
-            for frame, faces in annotator.annotate(_frames(notes, job, beat)):
+        with rows.open("wb") as file, _Recorder(job, finder, notes, file) as recorder:
+            for frame, faces in finder.find(_frames(notes, job, beat)):
                 recorder.record(frame, faces)
     except OSError as e:  # those of the files that are read are in their notes
         raise InputError(
@@ -109,7 +111,7 @@ def run_unit(unit: Unit, job: Job, annotator: FaceAnnotator, beat: Beat) -> Unit
     other = time.perf_counter() - begun - sum(note.reading for note in notes.values())
     frames = max(1, sum(note.result.frames for note in notes.values()))
     results = tuple(n.settle(other * n.result.frames / frames) for n in notes.values())
-    return UnitResult(unit.number, rows, results, annotator.runtime_line)
+    return ChunkResult(chunk.number, rows, results, finder.runtime_line)
 
 
 def _frames(notes: Mapping[Path, _Note], job: Job, beat: Beat) -> Iterator[Frame]:
@@ -123,11 +125,14 @@ def _frames(notes: Mapping[Path, _Note], job: Job, beat: Beat) -> Iterator[Frame
         try:
             status = path.stat()
             note.result.size, note.result.mtime_ns = status.st_size, status.st_mtime_ns
-            for frame in read_frames(path, job.options.frames, limit):
+            alive = partial(beat, note.result.file)
+            room = shared_room(job.staging, alive)
+            for frame in read_frames(path, job.options.frames, limit, alive, room):
                 note.reading += time.perf_counter() - clock
                 yield frame
                 clock = time.perf_counter()
-                beat(note.result.file)
+                alive()
+                del frame  # the next, which may be large too, is read before this name is free
             if not note.result.unchanged(path):
                 note.problem = "the file changed while it was read"
         except InputError as e:
@@ -150,19 +155,22 @@ class _Recorder:
     """Writes rows and overlays of frames that come file by file."""
 
     def __init__(
-        self, job: Job, annotator: FaceAnnotator, notes: Mapping[Path, _Note], file: BinaryIO
+        self, job: Job, finder: FaceFinder, notes: Mapping[Path, _Note], file: BinaryIO
     ) -> None:
-        scheme = annotator.scheme
+        scheme = finder.scheme
         self._notes = notes
         self._file = file
-        self._rows = RowWriter(file, scheme.n_points, annotator.extras)
+        self._rows = RowWriter(file, scheme.n_points, optional(job.options, scheme))
         self._current: _Note | None = None
         self._overlays: Overlays | None = None
         if job.options.overlays:
             folder = job.options.out / OVERLAYS
             self._overlays = Overlays(folder, job.root, job.staging, scheme, job.options)
+        self._pictures: FramePictures | None = None
+        if job.options.frames_out:
+            self._pictures = FramePictures(job.options.out / IMAGES, job.staging)
 
-    def record(self, frame: Frame, faces: tuple[Prediction, ...]) -> None:
+    def record(self, frame: Frame, faces: tuple[Face, ...]) -> None:
         """Add one frame's rows, and draw it."""
         note = self._notes[frame.source]
         result = note.result
@@ -172,13 +180,17 @@ class _Recorder:
             self._current = note
             result.start, result.moving = self._file.tell(), frame.moving
             result.width, result.height = width, height
-        self._rows.write(
-            FrameFaces(result.file, frame.index, frame.seconds, width, height, faces, frame.moving)
-        )
+        result.note_size(frame.index, width, height)
+        self._rows.write(FrameFaces.of(frame, faces, result.file))
         result.end = self._file.tell()
         result.frames += 1
         note.tracks.update(face.track for face in faces)
-        if self._overlays is not None and not note.no_overlay:
+        if self._pictures is not None and not note.no_picture:
+            try:
+                self._pictures.add(result.file, frame)
+            except InputError as e:
+                note.no_picture = f"no picture of a frame: {_one_line(e)}"
+        if self._overlays is not None and not note.no_overlay:  # which draws on the pixels
             with self._noting(note, self._overlays):
                 self._overlays.add(result.file, frame, faces)
 
@@ -211,19 +223,9 @@ class _Recorder:
             self._overlays.abandon(error)
 
 
-def make_annotator(options: AnnotateOptions, predictor: FacePredictor | None) -> FaceAnnotator:
-    """Detector and predictor, ready to work."""
-    detector = create_detector(options.detector, options.detect_size)
-    if predictor is None:
-        from kpcli.inference.predictor import Predictor
-
-        predictor = Predictor(ModelBundle.open(options.model), options.runtime, tta=options.tta)
-    return FaceAnnotator(detector, predictor, options)
-
-
-def give_up(unit: Unit, file: str, reason: str) -> Unit:
-    """The same unit, which will not try this file."""
-    return replace(unit, given_up={**unit.given_up, file: reason})
+def give_up(chunk: Chunk, file: str, reason: str) -> Chunk:
+    """The same chunk, which will not try this file."""
+    return replace(chunk, given_up={**chunk.given_up, file: reason})
 
 
 def overtime(timeout: float) -> str:

@@ -18,7 +18,7 @@ from kpcli.inference.upright import FacePredictor, Look, landmarks
 from kpcli.model_bundle import ModelCard
 from kpcli.progress import progress
 from kpcli.schemes import convert_points
-from kpcli.types import FaceBox, Pixels, Points, Sample
+from kpcli.types import FaceBox, Frame, Pixels, Points, Sample
 
 BATCH = 64
 MAX_HELD_BYTES = 2**28
@@ -74,11 +74,11 @@ def predict_faces(
 def _predict(
     waiting: Sequence[tuple[Sample, Look]], predictor: FacePredictor
 ) -> Iterator[ScoredFace]:
-    seen = landmarks(predictor, [look for _, look in waiting], BATCH)
+    faces = landmarks(predictor, [look for _, look in waiting], BATCH)
     source = predictor.card.landmark_scheme.name
-    for (sample, look), face in zip(waiting, seen, strict=True):
+    for (sample, _), face in zip(waiting, faces, strict=True):
         points = convert_points(face.points, source, sample.scheme)
-        yield ScoredFace(sample, points, look.box, face.confidence)
+        yield ScoredFace(sample, points, face.box, face.confidence)
 
 
 def _looks(
@@ -99,7 +99,7 @@ def _looks(
         if detector is None:
             boxes: list[FaceBox | None] = [label_box(sample, card.face_box) for sample in here]
         else:
-            boxes = match(here, detector.detect([pixels], [(path, 0)])[0])
+            boxes = match(here, detector.detect([Frame.still(path, pixels)])[0])
         for sample, box in zip(here, boxes, strict=True):
             if box is None:
                 yield ScoredFace(sample, np.full_like(sample.points, np.nan))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kpcli import __version__
-from kpcli.catalogue import ExporterModule, Runtime, load
+from kpcli.catalogue import EXPORTERS, ExporterModule, Runtime
 from kpcli.dataset_csv import read_dataset
 from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.files import atomic_folder, atomic_path
@@ -49,7 +49,7 @@ def export(options: ExportOptions, say: Callable[[str], None] = print) -> Path:
         float32 (then nothing is kept, unless ``force`` is set).
     """
     bundle = ModelBundle.open(options.bundle)
-    exporter: ExporterModule = load("export target", options.to)
+    exporter = EXPORTERS.load(options.to)
     _check_quantize(options, exporter)
     if options.out is None:
         if bundle.path.resolve().parent == assets().resolve():

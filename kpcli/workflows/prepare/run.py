@@ -101,14 +101,14 @@ def _check_options(options: PrepareOptions) -> None:
 def find_format(root: Path, name: str | None) -> str:
     """The format of a source: the given one, or the only one whose layout fits."""
     if name is not None:
-        if not catalogue.load("dataset format", name).sniff(root):
+        if not catalogue.FORMATS.load(name).sniff(root):
             raise InputError(
                 f"{root}: no {name} labels found here",
                 expected=catalogue.FORMATS[name].help,
                 next_step="leave --format out to have the layout recognised",
             )
         return name
-    fits = [n for n in catalogue.FORMATS if catalogue.load("dataset format", n).sniff(root)]
+    fits = [n for n in catalogue.FORMATS if catalogue.FORMATS.load(n).sniff(root)]
     if len(fits) == 1:
         return fits[0]
     if fits:
@@ -130,7 +130,7 @@ def _read_all(
     samples: list[Sample] = []
     rejects: list[Reject] = []
     for number, (root, name) in enumerate(formats, start=1):
-        module = catalogue.load("dataset format", name)
+        module = catalogue.FORMATS.load(name)
         own: list[Sample] = []
         for item in progress(module.read(root), f"reading {root.name}", unit="label"):
             if isinstance(item, Reject):

@@ -5,13 +5,13 @@ import pytest
 
 from kpcli.detectors import create_detector
 from kpcli.errors import InputError, UsageError
-from kpcli.types import FaceBox
+from kpcli.types import FaceBox, Frame
 
 PICTURE = np.zeros((10, 10, 3), np.uint8)
 
 
 def lookup(csv: Path, file: str, frame: int = 1) -> list[FaceBox]:
-    return create_detector(f"boxes_file:{csv}").detect([PICTURE], [(Path(file), frame)])[0]
+    return create_detector(f"boxes_file:{csv}").detect([Frame(Path(file), frame, 0.0, PICTURE)])[0]
 
 
 def write(path: Path, *lines: str) -> Path:

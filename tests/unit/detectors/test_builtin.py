@@ -12,9 +12,9 @@ from kpcli.detectors.builtin import FaceDetector
 from kpcli.errors import ModelError
 from kpcli.letterbox import Letterbox
 from kpcli.model_bundle import DETECTION, ModelCard, write_card
+from kpcli.types import Frame
 
 STRIDES = (8, 16, 32, 64)
-NO_SOURCE = (Path("x"), 1)
 
 
 def card(**changes) -> ModelCard:
@@ -23,6 +23,10 @@ def card(**changes) -> ModelCard:
         "colour": "rgb", "crop_scale": 1.0, "face_box": "landmarks", "strides": STRIDES,
     }  # fmt: skip
     return ModelCard(**{**values, **changes})
+
+
+def still(pixels: np.ndarray) -> Frame:
+    return Frame.still(Path("a.png"), pixels)
 
 
 class Bright:
@@ -59,7 +63,7 @@ def test_one_box_a_face_in_pixels_of_the_picture_for_pictures_of_any_shape():
     shapes = [(240, 320), (90, 60), (1200, 1600), (31, 37)]
     pictures = [picture(*shape, box) for shape, box in zip(shapes, boxes, strict=True)]
     runtime = Bright()
-    found = FaceDetector(card(face_box="file"), runtime).detect(pictures, [NO_SOURCE] * 4)
+    found = FaceDetector(card(face_box="file"), runtime).detect([still(p) for p in pictures])
     for faces, box in zip(found, boxes, strict=True):
         (face,) = faces
         mine = np.array([face.left, face.top, face.right, face.bottom])
@@ -71,16 +75,16 @@ def test_one_box_a_face_in_pixels_of_the_picture_for_pictures_of_any_shape():
 
 def test_the_landmark_box_is_given_where_the_card_says_so():
     pixels = picture(640, 640, (200, 200, 320, 320))
-    (wide,) = FaceDetector(card(face_box="file"), Bright()).detect([pixels], [NO_SOURCE])[0]
-    (tight,) = FaceDetector(card(), Bright()).detect([pixels], [NO_SOURCE])[0]
+    (wide,) = FaceDetector(card(face_box="file"), Bright()).detect([still(pixels)])[0]
+    (tight,) = FaceDetector(card(), Bright()).detect([still(pixels)])[0]
     assert tight.top > wide.top + 2
     assert tight.left == pytest.approx(wide.left)
 
 
 def test_the_landmark_box_of_a_small_face_lies_in_its_wider_box_as_those_of_others():
     pixels = picture(640, 640, (300, 300, 316, 320))
-    (wide,) = FaceDetector(card(face_box="file"), Bright()).detect([pixels], [NO_SOURCE])[0]
-    (tight,) = FaceDetector(card(), Bright()).detect([pixels], [NO_SOURCE])[0]
+    (wide,) = FaceDetector(card(face_box="file"), Bright()).detect([still(pixels)])[0]
+    (tight,) = FaceDetector(card(), Bright()).detect([still(pixels)])[0]
     expected = wider_to_landmark(np.array([wide.left, wide.top, wide.right, wide.bottom]))
     got = (tight.left, tight.top, tight.right, tight.bottom)
     np.testing.assert_allclose(got, expected, atol=0.01)
@@ -89,7 +93,7 @@ def test_the_landmark_box_of_a_small_face_lies_in_its_wider_box_as_those_of_othe
 def test_large_faces_come_from_the_smaller_picture_and_only_once():
     pixels = picture(640, 640, (100, 100, 500, 500))
     runtime = Bright()
-    (face,) = FaceDetector(card(face_box="file"), runtime).detect([pixels], [NO_SOURCE])[0]
+    (face,) = FaceDetector(card(face_box="file"), runtime).detect([still(pixels)])[0]
     assert (face.left, face.bottom) == pytest.approx((99.5, 499.5), abs=4)
     assert [shape[1] for shape in runtime.shapes] == [640, 256]
 
@@ -111,7 +115,7 @@ def test_a_picture_without_a_face_is_searched_from_its_other_sides():
     upside_down = np.ascontiguousarray(upright[::-1])
     runtime = Lying()
     pictures = [lying, upright, upside_down]
-    found = FaceDetector(card(face_box="file"), runtime).detect(pictures, [NO_SOURCE] * 3)
+    found = FaceDetector(card(face_box="file"), runtime).detect([still(p) for p in pictures])
     places = [(30, 60, 130, 120), (60, 130, 120, 230), (60, 10, 120, 110)]
     for faces, box in zip(found, places, strict=True):
         assert len(faces) == 1
@@ -147,7 +151,7 @@ class Leaning(Bright):
 def test_a_doubtful_face_is_looked_for_from_other_sides(tall, other, expected):
     lying = picture(240, 320, (30, 60, 130, 120))
     detector = FaceDetector(card(face_box="file"), Leaning(tall, other))
-    (face,) = detector.detect([lying], [NO_SOURCE])[0]
+    (face,) = detector.detect([still(lying)])[0]
     assert face.score == pytest.approx(1 / (1 + np.exp(-expected)))
 
 
@@ -155,7 +159,7 @@ def test_other_sides_are_searched_in_full_only_where_a_probe_promises_a_face():
     lying = picture(240, 320, (30, 60, 130, 120))
     hopeless, promising = Leaning(-0.2, -0.5), Leaning(0.2, -0.5)
     for runtime in (hopeless, promising):
-        (face,) = FaceDetector(card(face_box="file"), runtime).detect([lying], [NO_SOURCE])[0]
+        (face,) = FaceDetector(card(face_box="file"), runtime).detect([still(lying)])[0]
         assert face.score == pytest.approx(1 / (1 + np.exp(0.5)))
     assert len(promising.shapes) == len(hopeless.shapes) + 2  # one side, near and far
 
@@ -163,29 +167,25 @@ def test_other_sides_are_searched_in_full_only_where_a_probe_promises_a_face():
 def test_scores_are_calibrated_and_low_ones_left_out():
     pixels = picture(640, 640, (200, 200, 320, 320))
     calibrated = card(calibration={"score_slope": 2.0, "score_offset": -3.0})
-    (face,) = FaceDetector(calibrated, Bright(2.0)).detect([pixels], [NO_SOURCE])[0]
+    (face,) = FaceDetector(calibrated, Bright(2.0)).detect([still(pixels)])[0]
     assert face.score == pytest.approx(1 / (1 + np.exp(-1)))
-    assert FaceDetector(calibrated, Bright(1.0)).detect([pixels], [NO_SOURCE]) == [[]]
-    assert len(
-        FaceDetector(calibrated, Bright(1.0), least_score=0.2).detect([pixels], [NO_SOURCE])[0]
-    )
+    assert FaceDetector(calibrated, Bright(1.0)).detect([still(pixels)]) == [[]]
+    assert len(FaceDetector(calibrated, Bright(1.0), least_score=0.2).detect([still(pixels)])[0])
 
 
 def test_small_pictures_are_not_blown_up_without_limit():
     runtime = Bright()
-    FaceDetector(card(), runtime).detect([picture(30, 30, (5, 5, 25, 25))], [NO_SOURCE])
+    FaceDetector(card(), runtime).detect([still(picture(30, 30, (5, 5, 25, 25)))])
     assert runtime.shapes == [(1, 128, 128, 3), (1, 64, 64, 3)]
 
 
 def test_no_pictures_no_faces():
-    assert FaceDetector(card(), Bright()).detect([], []) == []
+    assert FaceDetector(card(), Bright()).detect([]) == []
 
 
 def test_the_size_is_the_long_side_at_work():
     runtime = Bright()
-    FaceDetector(card(), runtime, 320).detect(
-        [picture(900, 600, (100, 100, 500, 500))], [NO_SOURCE]
-    )
+    FaceDetector(card(), runtime, 320).detect([still(picture(900, 600, (100, 100, 500, 500)))])
     assert runtime.shapes == [(1, 320, 256, 3), (1, 128, 128, 3)]
     assert Letterbox.fit(np.zeros((900, 600, 3), np.uint8), 320, 64).scale[0] == pytest.approx(
         213 / 600

@@ -7,7 +7,7 @@ import pytest
 from kpcli.detectors import create_detector
 from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.images import read_image
-from kpcli.types import FaceBox
+from kpcli.types import FaceBox, Frame
 
 CASCADES = Path(cv2.__file__).parent / "data"
 # The landmark box of sample_images/portraits/grace_hopper.jpg, by eye: brows to chin, jaw to jaw.
@@ -19,7 +19,7 @@ def test_finds_a_face_as_the_landmark_box_at_every_size(sample_images: Path) -> 
     detector = create_detector("haar")
     for scale in (0.5, 1.0, 2.5):
         scaled = np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale), np.uint8)
-        best = detector.detect([scaled], [(Path("x.jpg"), 1)])[0][0]
+        best = detector.detect([Frame.still(Path("x.jpg"), scaled)])[0][0]
         truth = FaceBox(
             HOPPER.left * scale, HOPPER.top * scale, HOPPER.right * scale, HOPPER.bottom * scale
         )
@@ -29,7 +29,7 @@ def test_finds_a_face_as_the_landmark_box_at_every_size(sample_images: Path) -> 
 
 def test_scores_fall(sample_images: Path) -> None:
     pixels = read_image(sample_images / "wall_of_portraits.jpg")
-    (found,) = create_detector("haar").detect([pixels], [(Path("x.jpg"), 1)])
+    (found,) = create_detector("haar").detect([Frame.still(Path("x.jpg"), pixels)])
     scores = [box.score for box in found]
     assert len(found) >= 4
     assert scores == sorted(scores, reverse=True)
@@ -37,14 +37,17 @@ def test_scores_fall(sample_images: Path) -> None:
 
 def test_a_picture_without_a_face() -> None:
     images = [np.zeros((60, 80, 3), np.uint8), np.zeros((1, 1, 3), np.uint8)]
-    assert create_detector("haar").detect(images, [(Path("x"), 1)] * 2) == [[], []]
+    assert create_detector("haar").detect([Frame.still(Path("x"), image) for image in images]) == [
+        [],
+        [],
+    ]
 
 
 def test_another_cascade_is_taken_as_it_is(sample_images: Path) -> None:
     pixels = read_image(sample_images / "portraits" / "grace_hopper.jpg")
     file = CASCADES / "haarcascade_frontalface_default.xml"
-    plain = create_detector(f"haar:{file}").detect([pixels], [(Path("x"), 1)])[0][0]
-    ours = create_detector("haar").detect([pixels], [(Path("x"), 1)])[0][0]
+    plain = create_detector(f"haar:{file}").detect([Frame.still(Path("x"), pixels)])[0][0]
+    ours = create_detector("haar").detect([Frame.still(Path("x"), pixels)])[0][0]
     assert ours.side < plain.side
     assert ours.centre[1] > plain.centre[1]
 
@@ -67,7 +70,7 @@ def test_an_opencv_without_cascades(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_whole_image_takes_no_argument() -> None:
     (boxes,) = create_detector("whole_image").detect(
-        [np.zeros((20, 30, 3), np.uint8)], [(Path("x"), 1)]
+        [Frame.still(Path("x"), np.zeros((20, 30, 3), np.uint8))]
     )
     assert boxes == [FaceBox(-0.5, -0.5, 29.5, 19.5)]
     with pytest.raises(UsageError):

@@ -11,8 +11,9 @@ from onnx import TensorProto, helper, numpy_helper
 from kpcli.boxes import wider_to_landmark
 from kpcli.detectors import create_detector
 from kpcli.errors import InputError, ModelError, UsageError
+from kpcli.types import Frame
 
-SOURCE = (Path("x"), 1)
+SOURCE = Path("x")
 
 
 def constant_graph(path: Path, shape: tuple[int, ...], values: dict[str, np.ndarray]) -> Path:
@@ -47,7 +48,7 @@ def ssd_file(tmp_path: Path) -> Path:
 
 def test_ssd_boxes_are_landmark_boxes_in_pixels(ssd_file: Path):
     pixels = np.zeros((200, 400, 3), np.uint8)
-    ((face,),) = create_detector(f"ssd:{ssd_file}").detect([pixels], [SOURCE])
+    ((face,),) = create_detector(f"ssd:{ssd_file}").detect([Frame.still(SOURCE, pixels)])
     expected = wider_to_landmark(np.array([100.0, 50.0, 200.0, 150.0]) - 0.5)
     np.testing.assert_allclose([face.left, face.top, face.right, face.bottom], expected, rtol=1e-5)
     assert face.score == pytest.approx(0.9)
@@ -56,7 +57,9 @@ def test_ssd_boxes_are_landmark_boxes_in_pixels(ssd_file: Path):
 def test_a_graph_with_another_output_is_a_model_error(tmp_path: Path):
     file = constant_graph(tmp_path / "x.onnx", (1, 3, 300, 300), {"out": np.zeros((1, 10))})
     with pytest.raises(ModelError, match="single-shot"):
-        create_detector(f"ssd:{file}").detect([np.zeros((20, 20, 3), np.uint8)], [SOURCE])
+        create_detector(f"ssd:{file}").detect(
+            [Frame.still(SOURCE, np.zeros((20, 20, 3), np.uint8))]
+        )
 
 
 @pytest.mark.parametrize("ending", [".pb", ".caffemodel", ".onnx", ".tflite"])
@@ -107,7 +110,7 @@ def yunet_file(path: Path, side: int) -> Path:
 def test_yunet_boxes_are_landmark_boxes_in_pixels(tmp_path: Path):
     file = yunet_file(tmp_path / "yunet.onnx", 64)
     pixels = np.zeros((64, 64, 3), np.uint8)
-    ((face,),) = create_detector(f"yunet:{file}").detect([pixels], [SOURCE])
+    ((face,),) = create_detector(f"yunet:{file}").detect([Frame.still(SOURCE, pixels)])
     expected = wider_to_landmark(np.array([12.0, 0.0, 52.0, 48.0]) - 0.5)
     np.testing.assert_allclose([face.left, face.top, face.right, face.bottom], expected, atol=1e-3)
     assert face.score == pytest.approx(0.9, abs=1e-5)
@@ -119,4 +122,6 @@ def test_a_file_that_is_no_yunet_model(tmp_path: Path, ssd_file: Path):
     with pytest.raises(ModelError, match="YuNet"):
         create_detector(f"yunet:{file}")
     with pytest.raises(ModelError, match="YuNet"):
-        create_detector(f"yunet:{ssd_file}").detect([np.zeros((64, 64, 3), np.uint8)], [SOURCE])
+        create_detector(f"yunet:{ssd_file}").detect(
+            [Frame.still(SOURCE, np.zeros((64, 64, 3), np.uint8))]
+        )

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from helpers.fakes import FakePredictor
 
-from kpcli.inference.finder import FaceAnnotator
-from kpcli.options import AnnotateOptions
-from kpcli.types import FaceBox, Frame, Pixels
+from kpcli.inference.finder import FaceFinder
+from kpcli.options import FaceOptions
+from kpcli.types import FaceBox, Frame
 
 LARGE, WITHIN, BESIDE = (FaceBox(10, 10, 50, 50), FaceBox(15, 15, 36, 36), FaceBox(40, 40, 80, 80))
 
@@ -22,10 +22,8 @@ class Boxes:
     def __init__(self, boxes: Sequence[FaceBox]) -> None:
         self.boxes = list(boxes)
 
-    def detect(
-        self, images: Sequence[Pixels], sources: Sequence[tuple[Path, int]]
-    ) -> list[list[FaceBox]]:
-        return [self.boxes for _ in images]
+    def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
+        return [self.boxes for _ in frames]
 
 
 def given(boxes: Sequence[FaceBox], bright: FaceBox, detector: str = "builtin") -> list[FaceBox]:
@@ -34,10 +32,10 @@ def given(boxes: Sequence[FaceBox], bright: FaceBox, detector: str = "builtin") 
     rows, columns = (slice(round(a), round(b)) for a, b in
                      ((bright.top, bright.bottom), (bright.left, bright.right)))  # fmt: skip
     pixels[rows, columns] = 250
-    options = AnnotateOptions((), Path(), detector=detector)
-    annotator = FaceAnnotator(Boxes(boxes), FakePredictor(), options)
-    ((_, faces),) = annotator.annotate([Frame(Path("a.png"), 1, 0.0, pixels)])
-    return [face.face for face in faces]
+    options = FaceOptions(detector=detector)
+    finder = FaceFinder(options, detector=Boxes(boxes), predictor=FakePredictor())
+    ((_, faces),) = finder.find([Frame(Path("a.png"), 1, 0.0, pixels)])
+    return [face.box for face in faces]
 
 
 @pytest.mark.parametrize("boxes", [[LARGE, WITHIN], [WITHIN, LARGE]])

@@ -1,20 +1,19 @@
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kpcli.inference.propagation import UNREST, Follower
 from kpcli.schemes import get_scheme
-from kpcli.types import FaceBox, Prediction
+from kpcli.types import Face, FaceBox
 
 SCHEME = get_scheme("points4")
 
 
-def face(x: float = 100.0, side: float = 60.0, confidence: float = 0.9) -> Prediction:
+def face(x: float = 100.0, side: float = 60.0, confidence: float = 0.9) -> Face:
     points = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.float32) * side + [x, 50]
     box = FaceBox(0, 0, 1, 1, 0.7)
-    return Prediction(Path("v"), 1, 0, box, points.astype(np.float32), np.ones(4), confidence, 0)
+    return Face(box, points.astype(np.float32), np.ones(4), confidence)
 
 
 def box(x: float, side: float = 60.0) -> FaceBox:
@@ -132,7 +131,7 @@ def test_a_confirmed_face_stays_however_unsure() -> None:
         (replace(face(), points=np.full((4, 2), 5, np.float32)), {0}),
     ],
 )
-def test_what_counts_as_lost(now: Prediction, lost: set[int]) -> None:
+def test_what_counts_as_lost(now: Face, lost: set[int]) -> None:
     follower = following(100)
     follower.expected()
     assert follower.lost([now]) == lost

@@ -12,7 +12,7 @@ import pytest
 from helpers.tiny import crops, tiny_card, write_onnx_bundle
 
 from kpcli import runtimes
-from kpcli.catalogue import RUNTIMES, load
+from kpcli.catalogue import RUNTIMES
 from kpcli.errors import ModelError, UsageError
 from kpcli.inference.predictor import Predictor
 from kpcli.model_bundle import ModelBundle, write_card
@@ -36,7 +36,7 @@ print("heavy:", *[m for m in ("tensorflow", "keras", "torch", "jax", "pandas") i
 def fake_files(folder: Path, *names: str) -> ModelBundle:
     folder.mkdir()
     for name in names:
-        file = folder / load("runtime", name).FILE
+        file = folder / RUNTIMES.load(name).FILE
         if file.suffix:
             file.touch()
         else:
@@ -62,7 +62,7 @@ def test_usable_are_those_with_a_file_and_a_library_in_the_tables_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = fake_files(tmp_path / "all", *RUNTIMES)
-    packages = {load("runtime", name).PACKAGE: name for name in RUNTIMES}
+    packages = {RUNTIMES.load(name).PACKAGE: name for name in RUNTIMES}
     missing: set[str] = set()
     monkeypatch.setattr(
         runtimes, "find_spec", lambda package: None if packages[package] in missing else object()
@@ -110,7 +110,7 @@ def test_an_unknown_runtime_names_those_there_are(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", list(RUNTIMES))
 def test_tables_name_real_packages(name: str) -> None:
-    module = load("runtime", name)
+    module = RUNTIMES.load(name)
     if find_spec(module.PACKAGE) is None:
         pytest.skip(f"{module.INSTALL} is not installed")
     assert module.INSTALL in (module.PACKAGE, f"kpcli[{name}]")

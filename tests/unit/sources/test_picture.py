@@ -41,12 +41,51 @@ def test_selection_of_an_animation(tmp_path: Path) -> None:
     assert [f.index for f in read_frames(path, FrameSelection(start=0.2, end=0.4))] == [3, 4, 5]
 
 
-def test_pages_are_no_frames(tmp_path: Path) -> None:
+def test_every_page_of_a_tiff_is_a_frame(tmp_path: Path) -> None:
     path = tmp_path / "pages.tiff"
     pages = [Image.fromarray(picture(seed=i)) for i in range(3)]
     pages[0].save(path, save_all=True, append_images=pages[1:])
+    frames = list(read_frames(path))
+    assert [(f.index, f.seconds, f.moving) for f in frames] == [
+        (1, 0.0, True),
+        (2, 1.0, True),
+        (3, 2.0, True),
+    ]
+    for i, frame in enumerate(frames):
+        np.testing.assert_array_equal(frame.pixels, picture(seed=i))
+    assert [f.index for f in read_frames(path, FrameSelection(first=2))] == [2, 3]
+
+
+def test_a_thumbnail_in_a_tiff_is_no_page(tmp_path: Path) -> None:
+    path = tmp_path / "a.tiff"
+    small = Image.fromarray(picture(12, 10))
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    Image.fromarray(picture()).save(path, save_all=True, append_images=[small])
+    with Image.open(path) as image:
+        image.seek(1)
+        assert image.tag_v2[254] == 1, "the test's own file"
     (frame,) = read_frames(path)
-    np.testing.assert_array_equal(frame.pixels, picture(seed=0))
+    assert frame.pixels.shape == (40, 48, 3)
+
+
+def test_a_frame_without_a_duration_is_shown_as_browsers_do(tmp_path: Path) -> None:
+    path = write_animation(tmp_path / "a.gif", 4, [0, 10, 20, 100])
+    assert [f.seconds for f in read_frames(path)] == pytest.approx([0, 0.1, 0.2, 0.22])
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_picture_without_its_end_is_a_frame_then_the_error(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a"
+    Image.fromarray(picture(96, 80)).save(path, format=kind)
+    whole = next(iter(read_frames(path))).pixels
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 3 // 4])
+    (frame,), error = drain(read_frames(path))
+    assert "ends early" in error
+    assert np.abs(frame.pixels[:30].astype(int) - whole[:30]).mean() < 1
+    path.write_bytes(data[:-2])
+    (frame,), error = drain(read_frames(path))
+    np.testing.assert_array_equal(frame.pixels, whole)
 
 
 def test_an_animation_that_ends_early_gives_its_frames_then_the_error(tmp_path: Path) -> None:

@@ -8,28 +8,31 @@ import pytest
 
 from kpcli.errors import InputError
 from kpcli.schemes import get_scheme
-from kpcli.types import FaceBox, FrameFaces, Prediction
-from kpcli.writers.landmark_csv import Extra, RowWriter, columns, create, header, read_frames
+from kpcli.types import Face, FaceBox, FrameFaces, HeadPose
+from kpcli.writers.landmark_csv import (
+    Extra,
+    RowWriter,
+    columns,
+    create,
+    extras_of,
+    header,
+    read_frames,
+)
 
 SCHEME = get_scheme("points3")
 
 
-def face(track: int = 0, source: str = "a.jpg", index: int = 1, seconds: float = 0.0) -> Prediction:
-    return Prediction(
-        source=Path(source),
-        index=index,
-        seconds=seconds,
-        face=FaceBox(1.0, 2.25, 11.0, 12.0005, 0.9),
+def face(track: int = 0) -> Face:
+    return Face(
+        box=FaceBox(1.0, 2.25, 11.0, 12.0005, 0.9),
         points=np.array([[1.5, -2], [3.25, 4], [5.0004, 6]], np.float32),
-        scores=np.array([1, 0.5, 0.25], np.float32),
+        point_confidences=np.array([1, 0.5, 0.25], np.float32),
         confidence=0.87654,
         track=track,
     )
 
 
-def frame(
-    *faces: Prediction, file: str = "a.jpg", index: int = 1, seconds: float = 0
-) -> FrameFaces:
+def frame(*faces: Face, file: str = "a.jpg", index: int = 1, seconds: float = 0) -> FrameFaces:
     return FrameFaces(file, index, seconds, 640, 480, faces)
 
 
@@ -72,23 +75,23 @@ def test_pandas_reads_it(tmp_path: Path) -> None:
 
 def test_what_is_written_comes_back(tmp_path: Path) -> None:
     frames = [
-        frame(face(0, "a.mp4"), face(3, "a.mp4"), file="a.mp4"),
+        frame(face(0), face(3), file="a.mp4"),
         frame(file="a.mp4", index=2, seconds=0.5),
-        frame(face(0, "b, c.jpg"), file="b, c.jpg"),
+        frame(face(0), file="b, c.jpg"),
     ]
     with create(tmp_path, SCHEME) as writer:
         for f in frames:
             writer.write(f)
-    back = list(read_frames(tmp_path / "landmarks.csv", lambda file: (len(file), 480, True)))
+    back = list(read_frames(tmp_path / "landmarks.csv", lambda file, frame: (len(file), 480, True)))
     assert [(f.file, f.index, f.seconds, len(f.faces), f.width) for f in back] == [
         ("a.mp4", 1, 0.0, 2, 5), ("a.mp4", 2, 0.5, 0, 5), ("b, c.jpg", 1, 0.0, 1, 8),
     ]  # fmt: skip
     got, put = back[0].faces[1], frames[0].faces[1]
-    assert (got.track, got.source, got.index) == (3, Path("a.mp4"), 1)
+    assert got.track == 3
     assert got.confidence == pytest.approx(put.confidence, abs=1e-4)
     np.testing.assert_allclose(got.points, put.points, atol=5e-4)
-    np.testing.assert_allclose(got.scores, put.scores, atol=5e-5)
-    assert got.face.bottom == pytest.approx(put.face.bottom, abs=1e-3)
+    np.testing.assert_allclose(got.point_confidences, put.point_confidences, atol=5e-5)
+    assert got.box.bottom == pytest.approx(put.box.bottom, abs=1e-3)
 
 
 def test_extra_columns_come_last_and_come_back(tmp_path: Path) -> None:
@@ -98,7 +101,7 @@ def test_extra_columns_come_last_and_come_back(tmp_path: Path) -> None:
         "smooth_y_1", "smooth_y_2",
     ]  # fmt: skip
     smooth = np.array([[1, 2], [3, 4], [5, 6.5]], np.float32)
-    rich = replace(face(), extra={"pose": (10.0, -5.5, 0.25), "smooth": smooth})
+    rich = replace(face(), pose=HeadPose(10.0, -5.5, 0.25), smoothed=smooth)
     path = tmp_path / "x.csv"
     with path.open("wb") as file:
         file.write(header(3, extras))
@@ -106,8 +109,17 @@ def test_extra_columns_come_last_and_come_back(tmp_path: Path) -> None:
         RowWriter(file, 3, extras).write(frame(file="none.jpg"))
     full, empty = read_frames(path)
     assert empty.faces == ()
-    np.testing.assert_allclose(full.faces[0].extra["pose"], [10, -5.5, 0.25])
-    np.testing.assert_allclose(full.faces[0].extra["smooth"], smooth)
+    np.testing.assert_allclose(full.faces[0].pose, [10, -5.5, 0.25])
+    np.testing.assert_allclose(full.faces[0].smoothed, smooth)
+    assert extras_of(path) == [Extra.POSE, Extra.SMOOTH]
+
+
+def test_the_optional_columns_of_a_file(tmp_path: Path) -> None:
+    assert extras_of(tmp_path / "none.csv") == []
+    for extras in ([], [Extra.POSE], [Extra.SMOOTH]):
+        with create(tmp_path, SCHEME, extras):
+            pass
+        assert extras_of(tmp_path / "landmarks.csv") == extras
 
 
 def test_a_point_that_is_no_number_is_left_empty() -> None:

@@ -4,13 +4,14 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from helpers import clips
 from helpers.media import picture, write_animation, write_video
 
 from kpcli.errors import InputError
 from kpcli.options import ALL_FRAMES, FrameSelection
 from kpcli.schemes import IBUG68
 from kpcli.sources import read_frames
-from kpcli.types import FaceBox, Prediction
+from kpcli.types import Face, FaceBox
 from kpcli.writers.overlay import VideoOverlay, draw_faces, overlay_name
 
 
@@ -38,14 +39,14 @@ def test_a_name_that_another_file_has_is_avoided(tmp_path: Path) -> None:
     assert len(set(names)) == 3
 
 
-def face(left: float, top: float, side: float) -> Prediction:
+def face(left: float, top: float, side: float) -> Face:
     angle = np.linspace(0, 2 * np.pi, 68, endpoint=False)
     points = np.stack([np.cos(angle), np.sin(angle)], 1) * side / 3 + [
         left + side / 2,
         top + side / 2,
     ]
     box = FaceBox(left, top, left + side, top + side)
-    return Prediction(Path("a"), 1, 0, box, points.astype(np.float32), np.ones(68), 0.9, 0)
+    return Face(box, points.astype(np.float32), np.ones(68), 0.9)
 
 
 def test_drawing_changes_the_face_and_leaves_the_rest() -> None:
@@ -90,6 +91,40 @@ def test_a_video_with_the_source_s_timing_that_browsers_play(tmp_path: Path) -> 
         assert np.abs(got - picture(64, 48, seed=i)).mean() < 12
     data = (tmp_path / "o.mp4").read_bytes()
     assert data.index(b"moov") < data.index(b"mdat"), "a browser could not start at once"
+
+
+@pytest.mark.parametrize("name", clips.ODD)
+def test_every_frame_of_odd_videos_at_its_time(tmp_path: Path, name: str) -> None:
+    source = clips.ODD[name][0](tmp_path / name)
+    write_overlay(tmp_path / "o.mp4", source)
+    times = np.array([f.seconds for f in read_frames(source)])
+    shown = np.array([f.seconds for f in read_frames(tmp_path / "o.mp4")])
+    assert len(shown) == len(times)
+    assert shown == pytest.approx(times - min(0, times[0]), abs=0.002)
+
+
+@pytest.mark.parametrize("size", [(64, 48), (1280, 720)])
+def test_the_colours_are_tagged_and_true(tmp_path: Path, size: tuple[int, int]) -> None:
+    bars = np.zeros((size[1], size[0], 3), np.uint8)
+    colours = [(200, 20, 20), (20, 200, 20), (20, 20, 200)]
+    for i, colour in enumerate(colours):
+        bars[:, i * size[0] // 3 : (i + 1) * size[0] // 3] = colour
+    source = write_video(tmp_path / "a.mp4", frames=[bars] * 2, pts=[0, 20])
+    with VideoOverlay(tmp_path / "o.mp4", source) as overlay:
+        overlay.write(bars, 0)
+    with av.open(str(tmp_path / "o.mp4")) as video:
+        context = video.streams.video[0].codec_context
+        tags = (context.colorspace, context.color_primaries, context.color_trc)
+        assert tags == (1, 1, 1), "BT.709"
+        assert context.color_range == 1, "16 to 235"
+        frame = next(video.decode(video=0))
+    planes = frame.to_ndarray(format="yuv444p").astype(float)
+    for i, (red, green, blue) in enumerate(colours):
+        y, cb, cr = planes[:, size[1] // 2, (2 * i + 1) * size[0] // 6]
+        luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue  # ITU-R BT.709-6, 3.2
+        assert y == pytest.approx(16 + 219 * luma / 255, abs=3)
+        assert cb == pytest.approx(128 + 224 * (blue - luma) / 1.8556 / 255, abs=3)
+        assert cr == pytest.approx(128 + 224 * (red - luma) / 1.5748 / 255, abs=3)
 
 
 def test_odd_sides_are_made_even(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from kpcli.options import ENGINES, RAY, AnnotateOptions
 from kpcli.runtimes import AUTO, usable
 from kpcli.sources.folder import is_video
 from kpcli.workflows.annotate.engines.serial import run_serial
-from kpcli.workflows.annotate.work import Job, Unit, UnitResult
+from kpcli.workflows.annotate.work import Chunk, ChunkResult, Job
 
 MUCH_WORK = 64
 """From so many pictures on, starting processes pays."""
@@ -24,7 +24,7 @@ A_VIDEO = 32
 
 
 def check_engine(name: str) -> None:
-    """See that units can be run so.
+    """See that chunks can be run so.
 
     Raises
     ------
@@ -42,31 +42,31 @@ def check_engine(name: str) -> None:
         )
 
 
-def run_units(
-    units: Sequence[Unit], job: Job, predictor: FacePredictor | None
-) -> Iterator[UnitResult]:
-    """The results of all units, as they get done."""
+def run_chunks(
+    chunks: Sequence[Chunk], job: Job, predictor: FacePredictor | None
+) -> Iterator[ChunkResult]:
+    """The results of all chunks, as they get done."""
     if job.options.engine == RAY:
         from kpcli.workflows.annotate.engines.ray import run_ray
 
-        return run_ray(units, job, predictor)
-    workers = _workers(units, job.options, predictor)
+        return run_ray(chunks, job, predictor)
+    workers = _workers(chunks, job.options, predictor)
     if workers <= 1:
-        return run_serial(units, job, predictor)
+        return run_serial(chunks, job, predictor)
     from kpcli.workflows.annotate.engines.processes import run_pool
 
-    return run_pool(units, job, predictor, workers)
+    return run_pool(chunks, job, predictor, workers)
 
 
 def _workers(
-    units: Sequence[Unit], options: AnnotateOptions, predictor: FacePredictor | None
+    chunks: Sequence[Chunk], options: AnnotateOptions, predictor: FacePredictor | None
 ) -> int:
     if options.workers:
-        return min(options.workers, len(units))
+        return min(options.workers, len(chunks))
     if predictor is not None or _runtime(options) == "keras":
         return 1  # Keras takes seconds and hundreds of megabytes to start, and uses every core
-    work = sum(A_VIDEO if is_video(Path(f)) else 1 for unit in units for f in unit.files)
-    return min(cores(), len(units)) if work >= MUCH_WORK else 1
+    work = sum(A_VIDEO if is_video(Path(f)) else 1 for chunk in chunks for f in chunk.files)
+    return min(cores(), len(chunks)) if work >= MUCH_WORK else 1
 
 
 def _runtime(options: AnnotateOptions) -> str:

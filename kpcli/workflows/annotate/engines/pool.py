@@ -1,7 +1,7 @@
-"""Units of work in several workers, each of which may hang or die without harm to the rest.
+"""Chunks of work in several workers, each of which may hang or die without harm to the rest.
 
-`Pool` hands out the units and deals with what becomes of them; where its workers live is for its
-kinds to say. What a worker sends is a `UnitResult`, the name of the file it has in hand (a sign
+`Pool` hands out the chunks and deals with what becomes of them; where its workers live is for its
+kinds to say. What a worker sends is a `ChunkResult`, the name of the file it has in hand (a sign
 of life), True once it is ready, or why it cannot go on.
 """
 
@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from kpcli.errors import KpcliError, ModelError
 from kpcli.runtimes import limit_threads
-from kpcli.workflows.annotate.work import Job, Unit, UnitResult, give_up, overtime
+from kpcli.workflows.annotate.work import Chunk, ChunkResult, Job, give_up, overtime
 
 DEATHS = 2
 """A file in whose hands so many workers died is given up."""
@@ -44,7 +44,7 @@ class Ended:
     detail: str = ""
 
 
-Message = UnitResult | str | bool | KpcliError | Trace | Ended
+Message = ChunkResult | str | bool | KpcliError | Trace | Ended
 
 
 class Worker:
@@ -52,7 +52,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.ready = False
-        self.unit: Unit | None = None
+        self.chunk: Chunk | None = None
         self.file = ""
         self.heard = time.monotonic()
 
@@ -61,13 +61,13 @@ W = TypeVar("W", bound=Worker)
 
 
 class Pool(ABC, Generic[W]):
-    """Workers, and the units that they are to do."""
+    """Workers, and the chunks that they are to do."""
 
     advice = ""
     """What to do where no worker comes to work."""
 
-    def __init__(self, units: Sequence[Unit], job: Job) -> None:
-        self._queue = deque(units)
+    def __init__(self, chunks: Sequence[Chunk], job: Job) -> None:
+        self._queue = deque(chunks)
         self._timeout = job.options.timeout
         self._deaths: Counter[str] = Counter()
         self.workers: list[W] = []
@@ -77,8 +77,8 @@ class Pool(ABC, Generic[W]):
         """A new worker."""
 
     @abstractmethod
-    def send(self, worker: W, unit: Unit) -> None:
-        """Have it do the unit."""
+    def send(self, worker: W, chunk: Chunk) -> None:
+        """Have it do the chunk."""
 
     @abstractmethod
     def news(self) -> Iterator[tuple[W, Message]]:
@@ -88,8 +88,8 @@ class Pool(ABC, Generic[W]):
     def kill(self, worker: W) -> None:
         """End it, whatever it does."""
 
-    def run(self, workers: int) -> Iterator[UnitResult]:
-        """The results of all units, as they get done; a worker that hangs or dies is replaced.
+    def run(self, workers: int) -> Iterator[ChunkResult]:
+        """The results of all chunks, as they get done; a worker that hangs or dies is replaced.
 
         Raises
         ------
@@ -101,23 +101,23 @@ class Pool(ABC, Generic[W]):
         try:
             for _ in range(workers):
                 self.workers.append(self.start())
-            while self._queue or any(w.unit for w in self.workers):
+            while self._queue or any(w.chunk for w in self.workers):
                 yield from self._step()
         finally:
             for worker in self.workers:
                 self.kill(worker)
 
-    def _step(self) -> Iterator[UnitResult]:
+    def _step(self) -> Iterator[ChunkResult]:
         """Hand out work, wait for news or for a deadline, and deal with it."""
         for worker in self.workers:
-            if worker.ready and worker.unit is None and self._queue:
-                worker.unit, worker.file = self._queue.popleft(), ""
+            if worker.ready and worker.chunk is None and self._queue:
+                worker.chunk, worker.file = self._queue.popleft(), ""
                 worker.heard = time.monotonic()
-                self.send(worker, worker.unit)
+                self.send(worker, worker.chunk)
         for worker, message in self.news():
             worker.heard = time.monotonic()
-            if isinstance(message, UnitResult):
-                worker.unit, worker.file = None, ""
+            if isinstance(message, ChunkResult):
+                worker.chunk, worker.file = None, ""
                 self._deaths.pop("", None)
                 yield message
             elif isinstance(message, str):
@@ -147,16 +147,16 @@ class Pool(ABC, Generic[W]):
     def _check_time(self) -> None:
         for worker in list(self.workers):
             silent = time.monotonic() - worker.heard
-            if worker.unit and worker.file and 0 < self._timeout < silent:
+            if worker.chunk and worker.file and 0 < self._timeout < silent:
                 self._replace(worker, overtime(self._timeout))
 
     def _replace(self, worker: W, reason: str) -> None:
-        """A new worker for this one; its unit comes next, without its file if there is a reason."""
+        """A new worker for this one; its chunk comes next, without its file if for a reason."""
         self.workers.remove(worker)
         self.kill(worker)
-        if worker.unit is not None:
-            unit = give_up(worker.unit, worker.file, reason) if reason else worker.unit
-            self._queue.appendleft(unit)
+        if worker.chunk is not None:
+            chunk = give_up(worker.chunk, worker.file, reason) if reason else worker.chunk
+            self._queue.appendleft(chunk)
         self.workers.append(self.start())
 
 

@@ -1,7 +1,7 @@
-"""Units of work in several workers, each of which may hang or die without harm to the rest.
+"""Chunks of work in several workers, each of which may hang or die without harm to the rest.
 
-`Pool` hands out the units and deals with what becomes of them; `run_pool` has its workers in
-processes of this machine. What a worker sends is a `UnitResult`, the name of the file it has in
+`Pool` hands out the chunks and deals with what becomes of them; `run_pool` has its workers in
+processes of this machine. What a worker sends is a `ChunkResult`, the name of the file it has in
 hand (a sign of life), True once it is ready, or why it cannot go on.
 """
 
@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from kpcli.errors import KpcliError
-from kpcli.inference.finder import FaceAnnotator
+from kpcli.inference.finder import FaceFinder
 from kpcli.inference.upright import FacePredictor
 from kpcli.workflows.annotate.engines.pool import (
     STEP,
@@ -30,14 +30,14 @@ from kpcli.workflows.annotate.engines.pool import (
     Worker,
     one_thread,
 )
-from kpcli.workflows.annotate.work import Job, Unit, UnitResult, make_annotator, run_unit
+from kpcli.workflows.annotate.work import Chunk, ChunkResult, Job, run_chunk
 
 
 def run_pool(
-    units: Sequence[Unit], job: Job, predictor: FacePredictor | None, workers: int
-) -> Iterator[UnitResult]:
-    """The results of all units, from processes of this machine; see `Pool.run`."""
-    return _Processes(units, job, predictor).run(workers)
+    chunks: Sequence[Chunk], job: Job, predictor: FacePredictor | None, workers: int
+) -> Iterator[ChunkResult]:
+    """The results of all chunks, from processes of this machine; see `Pool.run`."""
+    return _Processes(chunks, job, predictor).run(workers)
 
 
 class _Process(Worker):
@@ -71,17 +71,17 @@ def _no_interrupts() -> Iterator[None]:
 class _Processes(Pool[_Process]):
     advice = "try --workers 1"
 
-    def __init__(self, units: Sequence[Unit], job: Job, predictor: FacePredictor | None) -> None:
-        super().__init__(units, job)
+    def __init__(self, chunks: Sequence[Chunk], job: Job, predictor: FacePredictor | None) -> None:
+        super().__init__(chunks, job)
         self._job = job
         self._predictor = predictor
 
     def start(self) -> _Process:
         return _Process(self._job, self._predictor)
 
-    def send(self, worker: _Process, unit: Unit) -> None:
+    def send(self, worker: _Process, chunk: Chunk) -> None:
         with suppress(OSError):  # if it has died, `news` will say so
-            worker.connection.send(unit)
+            worker.connection.send(chunk)
 
     def news(self) -> Iterator[tuple[_Process, Message]]:
         by_connection = {w.connection: w for w in self.workers}
@@ -100,7 +100,7 @@ class _Processes(Pool[_Process]):
 
 
 def _work(connection: Connection, job: Job, predictor: FacePredictor | None) -> None:
-    """A worker's life: units in, results out, until the parent is gone."""
+    """A worker's life: chunks in, results out, until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     one_thread()
 
@@ -111,12 +111,12 @@ def _work(connection: Connection, job: Job, predictor: FacePredictor | None) -> 
             os._exit(1)  # the parent is gone
 
     try:
-        annotator: FaceAnnotator = make_annotator(job.options, predictor)
+        finder: FaceFinder = FaceFinder(job.options, predictor=predictor)
         connection.send(True)
         beat = Beat(alive)
         while True:
-            unit = connection.recv()
-            connection.send(run_unit(unit, job, annotator, beat))
+            chunk = connection.recv()
+            connection.send(run_chunk(chunk, job, finder, beat))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent is gone
     except KpcliError as e:

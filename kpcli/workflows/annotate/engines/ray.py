@@ -1,4 +1,4 @@
-"""Units of work on a Ray cluster: Ray places the workers, `Pool` deals with what becomes of them.
+"""Chunks of work on a Ray cluster: Ray places the workers, `Pool` deals with what becomes of them.
 
 All nodes see the input, the output folder, the model's and the detector's files under the same
 paths; rows, overlays and signs of life go through the output folder. A worker has a folder of its
@@ -22,7 +22,7 @@ import ray
 
 from kpcli import __version__
 from kpcli.errors import InputError, KpcliError, ModelError
-from kpcli.inference.finder import FaceAnnotator
+from kpcli.inference.finder import FaceFinder
 from kpcli.inference.upright import FacePredictor
 from kpcli.workflows.annotate.engines.pool import (
     STEP,
@@ -34,7 +34,7 @@ from kpcli.workflows.annotate.engines.pool import (
     Worker,
     one_thread,
 )
-from kpcli.workflows.annotate.work import Job, Unit, UnitResult, make_annotator, run_unit
+from kpcli.workflows.annotate.work import Chunk, ChunkResult, Job, run_chunk
 
 LIFE = "alive"
 """In a worker's folder, the file that tells what it has in hand, and changes with every sign."""
@@ -45,9 +45,9 @@ _PATIENCE = 30.0
 
 
 def run_ray(
-    units: Sequence[Unit], job: Job, predictor: FacePredictor | None
-) -> Iterator[UnitResult]:
-    """The results of all units, from workers of a cluster, each on one CPU; see `Pool.run`.
+    chunks: Sequence[Chunk], job: Job, predictor: FacePredictor | None
+) -> Iterator[ChunkResult]:
+    """The results of all chunks, from workers of a cluster, each on one CPU; see `Pool.run`.
 
     Raises
     ------
@@ -58,8 +58,8 @@ def run_ray(
     """
     with _cluster():
         cpus = int(ray.cluster_resources().get("CPU", 1))
-        workers = max(1, min(job.options.workers or cpus, len(units)))
-        yield from _Actors(units, job, predictor).run(workers)
+        workers = max(1, min(job.options.workers or cpus, len(chunks)))
+        yield from _Actors(chunks, job, predictor).run(workers)
 
 
 @contextmanager
@@ -110,19 +110,19 @@ class _Actor(Worker):
         self.answer: Any = handle.prepare.remote(__version__, Path.cwd())
 
     def life(self) -> str:
-        """The file of its unit that it has in hand, if there is a new sign of life."""
+        """The file of its chunk that it has in hand, if there is a new sign of life."""
         before, file = self.sign, ""
         with suppress(OSError):
             self.sign = (self.folder / LIFE).read_bytes()
             file = os.fsdecode(self.sign.partition(b" ")[2])
-        return file if self.unit and file in self.unit.files and self.sign != before else ""
+        return file if self.chunk and file in self.chunk.files and self.sign != before else ""
 
 
 class _Actors(Pool[_Actor]):
     advice = "--engine local, or see Ray's logs on the node"
 
-    def __init__(self, units: Sequence[Unit], job: Job, predictor: FacePredictor | None) -> None:
-        super().__init__(units, job)
+    def __init__(self, chunks: Sequence[Chunk], job: Job, predictor: FacePredictor | None) -> None:
+        super().__init__(chunks, job)
         self._job = replace(job, staging=job.staging.absolute())
         self._predictor = predictor
         self._count = 0
@@ -136,8 +136,8 @@ class _Actors(Pool[_Actor]):
         handle = actor.remote(replace(self._job, staging=folder), self._predictor)
         return _Actor(handle, folder)
 
-    def send(self, worker: _Actor, unit: Unit) -> None:
-        worker.answer = worker.handle.annotate.remote(unit)
+    def send(self, worker: _Actor, chunk: Chunk) -> None:
+        worker.answer = worker.handle.annotate.remote(chunk)
 
     def news(self) -> Iterator[tuple[_Actor, Message]]:
         owing = {w.answer: w for w in self.workers if w.answer is not None}
@@ -176,12 +176,12 @@ class _Actors(Pool[_Actor]):
 
 
 class _Hand:
-    """What runs on a node: an actor that annotates unit after unit."""
+    """What runs on a node: an actor that annotates chunk after chunk."""
 
     def __init__(self, job: Job, predictor: FacePredictor | None) -> None:
         self._job = job
         self._predictor = predictor
-        self._annotator: FaceAnnotator | None = None
+        self._finder: FaceFinder | None = None
         self._signs = 0
 
     def prepare(self, version: str, directory: Path) -> Message:
@@ -201,18 +201,18 @@ class _Hand:
                 )
         one_thread()
         try:
-            self._annotator = make_annotator(self._job.options, self._predictor)
+            self._finder = FaceFinder(self._job.options, predictor=self._predictor)
         except KpcliError as e:
             return e
         except Exception:
             return Trace(traceback.format_exc())
         return True
 
-    def annotate(self, unit: Unit) -> Message:
-        """Do a unit."""
-        assert self._annotator is not None
+    def annotate(self, chunk: Chunk) -> Message:
+        """Do a chunk."""
+        assert self._finder is not None
         try:
-            return run_unit(unit, self._job, self._annotator, Beat(self._alive))
+            return run_chunk(chunk, self._job, self._finder, Beat(self._alive))
         except KpcliError as e:
             return e
         except Exception:

@@ -1,4 +1,4 @@
-"""Run the units of a job: in this process, or in several that may hang or die, here or afar."""
+"""Run the chunks of a job: in this process, or in several that may hang or die, here or afar."""
 
 from __future__ import annotations
 
@@ -9,16 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
+from kpcli.inference.finder import FaceFinder
 from kpcli.inference.upright import FacePredictor
-from kpcli.workflows.annotate.work import (
-    Job,
-    Unit,
-    UnitResult,
-    give_up,
-    make_annotator,
-    overtime,
-    run_unit,
-)
+from kpcli.workflows.annotate.work import Chunk, ChunkResult, Job, give_up, overtime, run_chunk
 
 
 class _Overtime(BaseException):
@@ -26,18 +19,18 @@ class _Overtime(BaseException):
 
 
 def run_serial(
-    units: Sequence[Unit], job: Job, predictor: FacePredictor | None
-) -> Iterator[UnitResult]:
-    """One unit after the other, here; a file over time is given up, its unit run again."""
-    annotator = make_annotator(job.options, predictor)
-    queue = deque(units)
+    chunks: Sequence[Chunk], job: Job, predictor: FacePredictor | None
+) -> Iterator[ChunkResult]:
+    """One chunk after the other, here; a file over time is given up, its chunk run again."""
+    finder = FaceFinder(job.options, predictor=predictor)
+    queue = deque(chunks)
     with _alarm(job.options.timeout) as clock:
         while queue:
-            unit = queue.popleft()
+            chunk = queue.popleft()
             try:
-                result = run_unit(unit, job, annotator, clock.restart)
+                result = run_chunk(chunk, job, finder, clock.restart)
             except _Overtime:
-                queue.appendleft(give_up(unit, clock.file, overtime(job.options.timeout)))
+                queue.appendleft(give_up(chunk, clock.file, overtime(job.options.timeout)))
                 continue
             finally:
                 clock.stop()

@@ -92,7 +92,7 @@ def run(
     **options: object,
 ) -> tuple[Exporter, list[str]]:  # fmt: skip
     exporter = Exporter(twin)
-    monkeypatch.setattr(workflow, "load", lambda kind, name: exporter)
+    monkeypatch.setattr(workflow.EXPORTERS, "load", lambda name: exporter)
     monkeypatch.setattr(keras_runtime, "KerasRuntime", lambda weights: keras or Points())
     said: list[str] = []
     workflow.export(

@@ -1,0 +1,42 @@
+"""--resume compares every option that rows depend on: a new field cannot be forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import Field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.fakes import FakePredictor
+
+from kpcli.options import AnnotateOptions, FrameSelection
+from kpcli.workflows.annotate.plan import make_plan, settings
+
+FREE = {
+    "inputs", "out", "folder", "formats", "resume", "overwrite", "dry_run", "engine", "workers",
+    "timeout", "max_megapixels",
+}  # fmt: skip
+"""No row depends on them; input folder and files are compared by the plan."""
+
+
+def other(value: object) -> Any:
+    """Another value of the same type."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, FrameSelection):
+        return replace(value, every=7)
+    if isinstance(value, tuple):
+        return (value[0], value[1] + 1)
+    return value + ("x" if isinstance(value, str) else 1)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("field", fields(AnnotateOptions), ids=lambda f: f.name)
+def test_every_option_is_compared_or_declared_free(field: Field[Any], tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    options = AnnotateOptions((tmp_path,), tmp_path / "out")
+    plan = make_plan(options)
+    before = settings(options, plan, FakePredictor().card, None)
+    assert bool(field.metadata.get("free")) == (field.name in FREE)
+    if field.name not in FREE:
+        changed = replace(options, **{field.name: other(getattr(options, field.name))})
+        assert settings(changed, plan, FakePredictor().card, None) != before
