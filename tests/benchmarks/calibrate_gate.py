@@ -31,7 +31,7 @@ from kpcli.inference.predictor import interpret
 from kpcli.model_bundle import ModelBundle, write_card
 from kpcli.options import AnnotateOptions
 from kpcli.runtimes import AUTO, open_runtime
-from kpcli.types import FaceBox, Pixels
+from kpcli.types import FaceBox, Frame, Pixels
 
 SHIFTS = -0.25 * np.arange(17)
 GATE = AnnotateOptions((), Path()).min_confidence
@@ -66,7 +66,7 @@ def alike(csv: Path, limit: int) -> Iterator[tuple[Pixels, list[FaceBox]]]:
     for number, frame in enumerate(backgrounds(csv, "train")):
         if number == limit:
             return
-        (boxes,) = detector.detect([frame.pixels], [(frame.source, 1)])
+        (boxes,) = detector.detect([frame])
         yield frame.pixels, boxes
 
 
@@ -74,7 +74,7 @@ def faces(csv: Path, limit: int) -> Iterator[tuple[Pixels, list[FaceBox]]]:
     detector = create(None)
     for path, rows in pictures(csv, "train")[: 2 * limit : 2]:
         pixels = read_image(path)
-        (boxes,) = detector.detect([pixels], [(path, 1)])
+        (boxes,) = detector.detect([Frame.still(path, pixels)])
         valid = [s.face for s in rows if s.attributes.get("invalid") != "1"]
         truth = corners(b for b in valid if b and b.side >= LEAST_FACE)
         overlap = pairwise_iou(truth, grown(corners(boxes)))

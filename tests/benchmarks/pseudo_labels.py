@@ -40,7 +40,7 @@ from kpcli.inference.predictor import Predictor
 from kpcli.inference.upright import Look, landmarks
 from kpcli.model_bundle import ModelBundle
 from kpcli.schemes import five_points
-from kpcli.types import Pixels, Points
+from kpcli.types import Frame, Pixels, Points
 from kpcli.workflows.prepare.duplicates import (
     MAX_DISTANCE,
     MIN_CORRELATION,
@@ -115,7 +115,7 @@ class Teacher:
             pixels = read_image(path)
         except InputError:
             return
-        (boxes,) = self.detector.detect([pixels], [(path, 1)])
+        (boxes,) = self.detector.detect([Frame.still(path, pixels)])
         boxes = [b for b in boxes if b.side >= SMALLEST]
         for seen in landmarks(self.predictor, [Look(pixels, b) for b in boxes]):
             if seen.confidence >= LEAST:
