@@ -115,7 +115,9 @@ def interpret(
     ``log_scale`` is the logarithm of b of the density exp(-d / b) / b^2 of a point's distance d
     from the truth; the point's score is the probability that d is below 5 % of the face box's
     side: 1 - (1 + t / b) exp(-t / b). The face's confidence is the probability that the crop
-    shows a face times the mean score. Models without these outputs give 1.
+    shows a face times the mean score. Models without these outputs give 1. ``calibration`` holds
+    what is added to ``log_scale`` (``log_scale_shift``, fitted on validation faces) and to the
+    logit of the face (``face_logit_shift``: tests/benchmarks/calibrate_gate.py).
     """
     unit = np.asarray(outputs["points"], np.float32)
     batch, n = unit.shape[:2]
@@ -128,5 +130,6 @@ def interpret(
     confidence = scores.mean(axis=1)
     if "face_logit" in outputs:
         logit = np.asarray(outputs["face_logit"], np.float64).reshape(batch)
+        logit = logit + calibration.get("face_logit_shift", 0.0)
         confidence = (confidence / (1 + np.exp(-logit))).astype(np.float32)
     return PredictedFaces(unit, scores, confidence)

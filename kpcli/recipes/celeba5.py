@@ -1,4 +1,4 @@
-"""CelebA's 5 points, from the embedded default model.
+"""CelebA's 5 points, from the default model (as shipped: that of recipe ``default_taught``).
 
 The commands::
 

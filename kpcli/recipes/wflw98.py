@@ -1,4 +1,4 @@
-"""WFLW's 98 points, from the embedded default model.
+"""WFLW's 98 points, from the default model (as shipped: that of recipe ``default_taught``).
 
 The commands::
 

@@ -44,7 +44,7 @@ from kpcli.inference.upright import Look, landmarks
 from kpcli.metrics import nme, normalisers, score
 from kpcli.model_bundle import ModelBundle
 from kpcli.schemes import five_points, get_scheme
-from kpcli.types import FaceBox, Pixels, Points
+from kpcli.types import FaceBox, Frame, Pixels, Points
 
 ORIGINS = ("white", "black", "Asian", "Indian", "other")
 CELEBA_EYES = np.array([[69.5, 111.0], [107.5, 111.0]])
@@ -145,7 +145,7 @@ def aligned(
         except InputError:
             continue
         groups = list(reader(files[i]))
-        (boxes,) = detector.detect([pixels], [(files[i], 1)])
+        (boxes,) = detector.detect([Frame.still(files[i], pixels)])
         if not boxes:
             eyes.append(None)
             kept.append(groups)

@@ -9,7 +9,8 @@ points, looked at in `LOOKS` (also mirrored), and gets the mean. Where the looks
 than `AGREED` of the box's side, or the model expects no better, the point is marked v 1: kpcli
 train --soft-weight counts it less. Nothing is left out for low confidence but what is no face.
 
-A face that looks like a val or test face of FACES.csv (one or more) is left out: the
+A face that looks like a val or test face of FACES.csv (one or more) is left out, and every
+picture of WIDER FACE that such a face of WFLW was cut from (`X_12_0.jpg` from `X_12.jpg`): the
 perceptual hash of the picture, and the correlation of the two faces cut upright at one size,
 which a picture cropped otherwise does not escape.
 
@@ -39,7 +40,7 @@ from kpcli.inference.predictor import Predictor
 from kpcli.inference.upright import Look, landmarks
 from kpcli.model_bundle import ModelBundle
 from kpcli.schemes import five_points
-from kpcli.types import Pixels, Points
+from kpcli.types import Frame, Pixels, Points
 from kpcli.workflows.prepare.duplicates import (
     MAX_DISTANCE,
     MIN_CORRELATION,
@@ -79,6 +80,8 @@ def main() -> None:
     for i in order:
         if not any(wanted.values()):
             break
+        if files[i].stem in held_out.pictures:
+            continue
         for pixels, points in teacher.first_looks(files[i]):
             turned = bool(abs(yaw_of(points)) >= TURNED) and wanted[True] > 0
             if not wanted[turned]:
@@ -112,7 +115,7 @@ class Teacher:
             pixels = read_image(path)
         except InputError:
             return
-        (boxes,) = self.detector.detect([pixels], [(path, 1)])
+        (boxes,) = self.detector.detect([Frame.still(path, pixels)])
         boxes = [b for b in boxes if b.side >= SMALLEST]
         for seen in landmarks(self.predictor, [Look(pixels, b) for b in boxes]):
             if seen.confidence >= LEAST:
@@ -153,6 +156,7 @@ class HeldOut:
         samples = [
             with_landmark_box(s) for t in tables for s in read_dataset(t) if s.split != "train"
         ]
+        self.pictures = {s.image.stem.rpartition("_")[0] for s in samples if s.dataset == "wflw"}
         self.codes = np.array([fingerprint(read_image(s.image)).code for s in samples], np.uint64)
         self.whole = [fingerprint(read_image(s.image)).thumbnail for s in samples]
         self.thumbnails = np.stack([

@@ -7,7 +7,7 @@ import pytest
 
 from kpcli.errors import UsageError
 from kpcli.inference import predictor as module
-from kpcli.inference.predictor import Predictor
+from kpcli.inference.predictor import Predictor, interpret
 from kpcli.model_bundle import ModelBundle
 from kpcli.options import FLIP
 from kpcli.schemes import CELEBA5
@@ -67,3 +67,11 @@ def test_scores_of_the_mirrored_look_go_to_the_other_side_s_points(bundle) -> No
 def test_an_unknown_tta_is_refused(bundle) -> None:
     with pytest.raises(UsageError, match="--tta 'rotate'"):
         Predictor(bundle, tta="rotate")
+
+
+def test_the_face_logit_is_shifted_by_the_calibration() -> None:
+    outputs = {"points": np.zeros((2, 5, 2)), "face_logit": np.array([[2.0], [0.0]])}
+    plain = interpret(outputs, 1.3, {}).confidence
+    np.testing.assert_allclose(plain, [1 / (1 + np.exp(-2)), 0.5], rtol=1e-6)
+    shifted = interpret(outputs, 1.3, {"face_logit_shift": -2.0}).confidence
+    np.testing.assert_allclose(shifted, [0.5, 1 / (1 + np.exp(2))], rtol=1e-6)
