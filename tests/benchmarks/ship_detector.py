@@ -47,12 +47,11 @@ def main() -> None:
     export(
         ExportOptions(str(folder), "onnx", quantize="int8", calibrate=options.csv, csv=options.csv)
     )
-    ap = detector_ap.main(options.shared, str(folder), "val")
+    ap = detector_ap.main(options.shared, [f"builtin:{folder}"], ["val", "held_out"], [640, 320])
     recall = detector_recall.main(options.shared, str(folder))
-    test = {
-        f"widerface_val_ap50_{row['least_px']}px": row["ap_50"]
+    test: dict[str, object] = {
+        f"{row['set']}_at_{row['size']}": {f"ap50_{n}px": row[f"ap_{n}"] for n in detector_ap.SIZES}
         for row in ap
-        if row["size"] == "root of area"
     }
     test |= {
         f"afw_crops_{row['detector']}": {

@@ -14,7 +14,7 @@ from kpcli.dataset_csv import BOXES, read_dataset, write_dataset
 from kpcli.errors import InputError
 from kpcli.geometry import CropTransform, tight_box
 from kpcli.images import write_image
-from kpcli.model_bundle import DETECTION, ModelBundle
+from kpcli.model_bundle import DETECTION, ModelBundle, write_card
 from kpcli.options import AugmentOptions, DetectionOptions, TrainOptions
 from kpcli.splits import cut_by_group
 from kpcli.training import detection
@@ -30,7 +30,7 @@ from kpcli.training.detection_scenes import (
     side_by_side,
 )
 from kpcli.types import FaceBox, Sample
-from kpcli.workflows import train_detector
+from kpcli.workflows import run_folder, train_detector
 from kpcli.workflows.train import train
 
 STRIDES = (8, 16, 32, 64)
@@ -309,6 +309,23 @@ def test_batches_repeat_and_alternate_in_size(boxes_csv: Path):
     assert (batches[0][0] != first[0]).any()
 
 
+def test_large_pictures_are_kept_smaller_with_their_boxes(boxes_csv: Path):
+    given = scenes(read_dataset(boxes_csv))
+    usual, small = SceneStore(given, 100), SceneStore(given, 100, largest=32)
+    uncached = SceneStore(given, 0, largest=32)
+    for i in range(len(given)):
+        scene, pixels = usual[i]
+        less, fewer = small[i]
+        assert max(fewer.shape[:2]) == 32
+        shrink = 32 / max(pixels.shape[:2])
+        np.testing.assert_allclose(
+            less.faces[:, 2:] - less.faces[:, :2],
+            (scene.faces[:, 2:] - scene.faces[:, :2]) * shrink, rtol=0.05,
+        )  # fmt: skip
+        np.testing.assert_array_equal(uncached[i][0].faces, less.faces)
+        np.testing.assert_array_equal(uncached[i][1], fewer)
+
+
 @pytest.fixture
 def small_network(monkeypatch) -> None:
     """The same network with fewer and narrower layers: most of the time is their tracing."""
@@ -332,6 +349,25 @@ def test_train_makes_a_bundle_and_goes_on(boxes_csv: Path, faces_csv: Path):
     assert [s.split()[1] for s in said if s.startswith("epoch")] == ["1/1", "2/2"]
     for name in ("history.csv", "curves.png", "augmented.png", "samples.png", "run.json"):
         assert (wanted.out / name).is_file()
+
+
+def test_a_wider_network_starts_with_what_the_narrower_one_gave(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(face_detector, "BLOCKS", (0, 1, 0, 0))
+    monkeypatch.setattr(face_detector, "WIDTHS", (8, 8, 8, 8))
+    narrow = face_detector.build()
+    (tmp_path / "narrow").mkdir()
+    narrow.save(tmp_path / "narrow" / "model.keras")
+    card = ModelBundle.open("face_detector").card
+    write_card(replace(card, exports={}), tmp_path / "narrow")
+    monkeypatch.setattr(face_detector, "WIDTHS", (8, 16, 12, 8))
+    wide = face_detector.build()
+    said = run_folder.start_from(wide, str(tmp_path / "narrow"))
+    layers = sum(bool(layer.weights) for layer in wide.layers)
+    assert f"{layers} of {layers} layers, " in said
+    picture = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype(np.float32)
+    for name, value in narrow(picture).items():
+        np.testing.assert_allclose(value, wide(picture)[name], atol=1e-5)
+    assert wide.count_params() > narrow.count_params()
 
 
 def test_landmarks_as_boxes_and_boxes_as_landmarks_are_refused(boxes_csv, faces_csv):
