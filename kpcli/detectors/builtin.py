@@ -53,6 +53,8 @@ LARGE = 0.25
 """Faces of a larger share of the picture's long side are looked for in a smaller picture,"""
 COARSE = 0.35
 """of this share of the working size: there, the network sees them whole."""
+SIZELESS = 64.0
+"""Boxes of so many pixels at work, and larger, are as sure as their logits say: `size_feature`."""
 SMALL = 24.0
 """Faces of fewer pixels at work had no landmarks to learn a landmark box from: theirs lies in the
 WIDER FACE box as those of larger faces do."""
@@ -84,6 +86,7 @@ class FaceDetector:
         self._strides = card.strides
         self._slope = card.calibration.get("score_slope", 1.0)
         self._offset = card.calibration.get("score_offset", 0.0)
+        self._size_slope = card.calibration.get("score_size", 0.0)
         self._output = "landmark_box" if card.face_box == "landmarks" else "box"
         self._size = size
         self._least_score = least_score
@@ -149,21 +152,38 @@ class FaceDetector:
                     found[i] = self._faces(one, fitted[i], output)
         return [found[i] for i in range(len(fitted))]
 
+    def zoom(self, image: Pixels) -> float:
+        """Pixels at work a pixel of the picture."""
+        return min(self._size / max(image.shape[:2]), LARGEST_ZOOM)
+
     def _fit(self, image: Pixels, share: float) -> Letterbox:
-        size = share * min(self._size, max(image.shape[:2]) * LARGEST_ZOOM)
+        size = share * self.zoom(image) * max(image.shape[:2])
         return Letterbox.fit(image, max(1, round(size)), max(self._strides))
 
     def _faces(self, outputs: dict[str, Array], letterbox: Letterbox, output: str) -> _Found:
-        score = 1 / (1 + np.exp(-(self._slope * outputs["score"] + self._offset)))
-        sure = score >= self._least_score
         height, width = letterbox.pixels.shape[:2]
-        cells = cell_grid(height, width, self._strides)[sure]
-        wider, boxes = (decode(outputs[name][sure], cells) for name in ("box", output))
+        cells = cell_grid(height, width, self._strides)
+        logit = self._slope * outputs["score"] + self._offset
+        if self._size_slope:
+            octaves = np.log2(cells[:, 2]) + outputs["box"][:, 2:].mean(axis=-1) / np.log(2)
+            logit = logit + self._size_slope * size_feature(octaves)
+        score = 1 / (1 + np.exp(-logit))
+        sure = score >= self._least_score
+        wider, boxes = (decode(outputs[name][sure], cells[sure]) for name in ("box", output))
         if output == "landmark_box":
             small = np.sqrt(areas(wider)) < SMALL
             boxes[small] = wider_to_landmark(wider[small])
         wider, boxes = letterbox.to_picture(wider), letterbox.to_picture(boxes)
         return _Found(wider, boxes, score[sure]).voted()
+
+
+def size_feature(octaves: Array) -> Array:
+    """What the calibration of scores sees of sizes given as log2 of the side in pixels at work.
+
+    Of two boxes with one logit, the smaller is right less often: it is harder to place, and more
+    things look like it. From `SIZELESS` on, the size says nothing.
+    """
+    return np.minimum(octaves - np.log2(SIZELESS), 0.0)
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from kpcli import __version__
 from kpcli.boxes import Graded, areas, average_precision, grade
 from kpcli.catalogue import load
 from kpcli.dataset_csv import BOXES, read_dataset, with_landmark_box
-from kpcli.detectors.builtin import FaceDetector
+from kpcli.detectors.builtin import FaceDetector, size_feature
 from kpcli.errors import InputError
 from kpcli.model_bundle import ModelBundle, ModelCard
 from kpcli.options import CUT_SEED, TrainOptions
 from kpcli.runtimes.keras_runtime import compiled_call, device_line
 from kpcli.splits import cut_by_group
 from kpcli.training.batches import CropFormat, FaceStore
-from kpcli.training.calibration import fit_logistic
+from kpcli.training.calibration import fit_logistic_of
 from kpcli.training.detection import DetectionTrainer
 from kpcli.training.detection_batches import DetectionBatches
 from kpcli.training.detection_report import write_crops, write_detections
@@ -186,12 +186,18 @@ class Validation:
         return graded
 
     def calibration(self) -> dict[str, float]:
-        """What makes scores the chance that a box of `SIZES` is a face's."""
+        """What makes scores the chance that a box of `SIZES` is a face's, given its size."""
         graded = self._graded(SIZES[0])
         scores = np.concatenate([g.scores for g in graded])
-        logits = np.log(scores / (1 - scores))
-        slope, offset = fit_logistic(logits, np.concatenate([g.correct for g in graded]))
-        return {"score_slope": round(slope, 5), "score_offset": round(offset, 5)}
+        sides = np.concatenate([
+            np.sqrt(areas(g.boxes)) * self.detector.zoom(self.store.pixels(i))
+            for i, g in enumerate(graded)
+        ])  # fmt: skip
+        features = np.stack([np.log(scores / (1 - scores)), size_feature(np.log2(sides))], axis=1)
+        correct = np.concatenate([g.correct for g in graded])
+        slope, size, offset = fit_logistic_of(features, correct)
+        names = ("score_slope", "score_size", "score_offset")
+        return {n: round(v, 5) for n, v in zip(names, (slope, size, offset), strict=True)}
 
     def shown(self) -> list[tuple[Any, Any, Any]]:
         """Pictures, their boxes and scores, for a sheet."""

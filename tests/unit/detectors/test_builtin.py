@@ -195,6 +195,15 @@ def test_scores_are_calibrated_and_low_ones_left_out():
     )
 
 
+@pytest.mark.parametrize(("side", "octaves"), [(16, 2), (32, 1), (64, 0), (96, 0)])
+def test_small_boxes_are_trusted_less_where_the_card_says_so(side, octaves):
+    pixels = picture(640, 640, (320, 320, 320 + side, 320 + side))
+    values = {"score_slope": 1.0, "score_offset": 0.5, "score_size": 0.8}
+    detector = FaceDetector(card(calibration=values), Bright(logit=1.5), least_score=0.0001)
+    ((_, scores),) = detector.arrays([pixels], "box")
+    assert scores[0] == pytest.approx(1 / (1 + np.exp(-(2.0 - 0.8 * octaves))), abs=1e-6)
+
+
 def test_small_pictures_are_not_blown_up_without_limit():
     runtime = Bright()
     FaceDetector(card(), runtime).detect([picture(30, 30, (5, 5, 25, 25))], [NO_SOURCE])

@@ -18,7 +18,7 @@ from kpcli.model_bundle import DETECTION, ModelBundle, write_card
 from kpcli.options import AugmentOptions, DetectionOptions, TrainOptions
 from kpcli.splits import cut_by_group
 from kpcli.training import detection
-from kpcli.training.calibration import fit_logistic
+from kpcli.training.calibration import fit_logistic, fit_logistic_of
 from kpcli.training.detection_batches import DetectionBatches, targets
 from kpcli.training.detection_scenes import (
     Canvas,
@@ -238,6 +238,14 @@ def test_calibration_recovers_a_known_curve():
     assert fit_logistic(np.zeros(0), np.zeros(0, bool)) == pytest.approx((1, 0))
 
 
+def test_calibration_by_a_second_feature_recovers_both_slopes():
+    rng = np.random.default_rng(1)
+    features = np.stack([rng.normal(-1, 2, 8000), rng.uniform(-4, 0, 8000)], axis=1)
+    chance = 1 / (1 + np.exp(-(features @ [1.5, 0.8] + 0.7)))
+    fitted = fit_logistic_of(features, rng.random(8000) < chance)
+    assert fitted == pytest.approx((1.5, 0.8, 0.7), abs=0.15)
+
+
 def draw(path: Path, centre: tuple[int, int], radius: int) -> None:
     pixels = np.full((128, 128, 3), 90, np.uint8)
     cv2.circle(pixels, centre, radius, (230, 190, 160), -1)
@@ -345,7 +353,7 @@ def test_train_makes_a_bundle_and_goes_on(boxes_csv: Path, faces_csv: Path):
     assert card.face_box == "landmarks"
     assert card.strides == STRIDES
     assert set(card.outputs) == {"score", "box", "landmark_box"}
-    assert set(card.calibration) == {"score_slope", "score_offset"}
+    assert set(card.calibration) == {"score_slope", "score_size", "score_offset"}
     assert [s.split()[1] for s in said if s.startswith("epoch")] == ["1/1", "2/2"]
     for name in ("history.csv", "curves.png", "augmented.png", "samples.png", "run.json"):
         assert (wanted.out / name).is_file()
