@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy.typing import NDArray
+
 from kpcli.architectures import build_architecture
 from kpcli.errors import ModelError
 from kpcli.model_bundle import ModelBundle
@@ -43,21 +45,51 @@ def follow(kept: Any, network: Any) -> None:
 
 
 def start_from(network: Any, name: str) -> str:
-    """Copy the weights of a bundle's layers that fit by name and shape; says how many did."""
+    """Copy a bundle's weights, by the names of layers; says how many found a place.
+
+    A layer that has grown in width keeps what it gave: the new inputs of its old outputs begin at
+    zero, its new outputs as they were initialised (after Chen et al., "Net2Net", ICLR 2016).
+    """
     source = load_model(ModelBundle.open(name).weights)
     theirs = {layer.name: layer for layer in source.layers if layer.weights}
     mine = [layer for layer in network.layers if layer.weights]
-    copied = 0
+    copied = grown = 0
     for layer in mine:
-        other = theirs.get(layer.name)
-        if other is not None and [w.shape for w in other.weights] == [
-            w.shape for w in layer.weights
-        ]:
-            layer.set_weights(other.get_weights())
-            copied += 1
+        weights = _widened(layer, theirs.get(layer.name))
+        if weights is not None:
+            same = [w.shape for w in theirs[layer.name].weights] == [w.shape for w in weights]
+            layer.set_weights(weights)
+            copied, grown = copied + same, grown + (not same)
     if not copied:
         raise ModelError(
             f"{name}: none of its weights fit this architecture",
             next_step="use --init with a bundle of the same --arch",
         )
-    return f"started from {name}: {copied} of {len(mine)} layers"
+    wider = f", {grown} of them wider now" if grown else ""
+    return f"started from {name}: {copied + grown} of {len(mine)} layers{wider}"
+
+
+def _widened(layer: Any, other: Any) -> list[NDArray[Any]] | None:
+    """The other layer's weights in this layer's shapes, None if they do not go into them.
+
+    Layers with an offset stay out unless they are alike: they are heads, whose outputs have each
+    a meaning of its own.
+    """
+    if other is None or len(other.weights) != len(layer.weights):
+        return None
+    if [w.shape for w in other.weights] == [w.shape for w in layer.weights]:
+        return list(other.get_weights())
+    if getattr(layer, "use_bias", False):
+        return None
+    made = []
+    for mine, theirs in zip(layer.get_weights(), other.get_weights(), strict=True):
+        kernel = mine.ndim - 2  # height and width: no part of a kernel is put into a larger one
+        if mine.ndim != theirs.ndim or mine.shape[:kernel] != theirs.shape[:kernel]:
+            return None
+        if any(m < t for m, t in zip(mine.shape, theirs.shape, strict=True)):
+            return None
+        if mine.ndim > 1:
+            mine[..., : theirs.shape[-1]] = 0
+        mine[tuple(slice(n) for n in theirs.shape)] = theirs
+        made.append(mine)
+    return made

@@ -11,13 +11,13 @@ import numpy as np
 from kpcli.boxes import Graded, areas, average_precision, grade
 from kpcli.catalogue import ARCHITECTURES
 from kpcli.dataset_csv import BOXES, read_dataset, with_landmark_box
-from kpcli.detectors.builtin import FaceDetector
+from kpcli.detectors.builtin import FaceDetector, size_feature
 from kpcli.errors import InputError
 from kpcli.model_bundle import ModelBundle, ModelCard
 from kpcli.options import TrainOptions
 from kpcli.runtimes.keras_runtime import compiled_call, device_line
 from kpcli.training.detection.batches import DetectionBatches
-from kpcli.training.detection.calibration import fit_logistic
+from kpcli.training.detection.calibration import fit_logistic_of
 from kpcli.training.detection.model import DetectionTrainer
 from kpcli.training.detection.scenes import SceneStore, scenes
 from kpcli.training.detection.sheets import write_crops, write_detections
@@ -36,6 +36,8 @@ SIZES = (10, 24)
 """Least sides (root of the box's area, pixels) of the faces that are counted."""
 SEEN = 48
 """Training pictures whose error the history has beside that of validation."""
+LARGEST = 704
+"""Long side at which training pictures are kept: more than at work, for crops of small faces."""
 LEAST_SCORE = 0.02
 """Cells below give no box when average precision is measured."""
 
@@ -127,8 +129,8 @@ def _batches(
         crop = CropFormat(detection.crop_size, 1.3, "rgb")
         faces = FaceStore(samples, crop, options.cache_mb)
     return DetectionBatches(
-        SceneStore(scenes(rows), options.cache_mb), faces, strides, detection, options.augment,
-        options.batch_size, options.seed,
+        SceneStore(scenes(rows), options.cache_mb, LARGEST), faces, strides, detection,
+        options.augment, options.batch_size, options.seed,
     )  # fmt: skip
 
 
@@ -171,12 +173,18 @@ class Validation:
         return graded
 
     def calibration(self) -> dict[str, float]:
-        """What makes scores the chance that a box of `SIZES` is a face's."""
+        """What makes scores the chance that a box of `SIZES` is a face's, given its size."""
         graded = self._graded(SIZES[0])
         scores = np.concatenate([g.scores for g in graded])
-        logits = np.log(scores / (1 - scores))
-        slope, offset = fit_logistic(logits, np.concatenate([g.correct for g in graded]))
-        return {"score_slope": round(slope, 5), "score_offset": round(offset, 5)}
+        sides = np.concatenate([
+            np.sqrt(areas(g.boxes)) * self.detector.zoom(self.store.pixels(i))
+            for i, g in enumerate(graded)
+        ])  # fmt: skip
+        features = np.stack([np.log(scores / (1 - scores)), size_feature(np.log2(sides))], axis=1)
+        correct = np.concatenate([g.correct for g in graded])
+        slope, size, offset = fit_logistic_of(features, correct)
+        names = ("score_slope", "score_size", "score_offset")
+        return {n: round(v, 5) for n, v in zip(names, (slope, size, offset), strict=True)}
 
     def shown(self) -> list[tuple[Any, Any, Any]]:
         """Pictures, their boxes and scores, for a sheet."""
