@@ -22,7 +22,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     write_bundle(tmp_path / "model")
     write_picture(tmp_path / "in" / "a.png")
     write_video(tmp_path / "in" / "v.mp4", 8)
-    monkeypatch.setattr("kpcli.inference.predictor.Predictor", lambda *_: FakePredictor())
+    monkeypatch.setattr("kpcli.inference.predictor.Predictor", lambda *_, **__: FakePredictor())
     monkeypatch.chdir(tmp_path)
 
     def call(*words: object) -> tuple[int, str, str]:

@@ -107,7 +107,7 @@ def test_the_detector_works_at_the_size_asked_for(
 ) -> None:
     made: list[tuple[str | None, int]] = []
 
-    def create(argument: str | None, size: int) -> whole_image.WholeImage:
+    def create(argument: str | None, size: int, device: str) -> whole_image.WholeImage:
         made.append((argument, size))
         return whole_image.WholeImage()
 

@@ -236,7 +236,7 @@ def test_resume_with_other_options_is_refused(source: Path, tmp_path: Path) -> N
 def test_resume_sees_a_changed_file_of_the_detector(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, detector: str, changed: str
 ) -> None:
-    def whole_image(spec: str, size: int) -> object:
+    def whole_image(spec: str, size: int, device: str) -> object:
         return create_detector("whole_image", size)
 
     monkeypatch.setattr("kpcli.inference.finder.create_detector", whole_image)

@@ -72,6 +72,8 @@ def evaluate(
         tell(predictor.runtime_line)
     else:
         check_schemes(predictor.card, scheme, options)
+    for name in options.against:
+        check_schemes(ModelBundle.open(name).card, scheme, replace(options, model=name))
     if isinstance(detector, BoxesFile):
         detector.check({sample.image for sample in samples})
     outputs = Outputs(folder(options), "eval")
