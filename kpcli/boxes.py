@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +99,7 @@ class Graded:
     scores: Array
     correct: NDArray[np.bool_]
     faces: int
+    boxes: Array = field(default_factory=lambda: np.zeros((0, 4)))
 
 
 def grade(
@@ -124,7 +125,7 @@ def grade(
         covered = (intersections(boxes, ignored) / np.maximum(areas(boxes), 1e-9)[:, None]).max(1)
         hit = pairwise_iou(boxes, ignored).max(1)
         counted = correct | ((covered < 0.5) & (hit < least_iou))
-    return Graded(scores[counted], correct[counted], len(truth))
+    return Graded(scores[counted], correct[counted], len(truth), boxes[counted])
 
 
 def average_precision(pictures: Sequence[Graded]) -> float:

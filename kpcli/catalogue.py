@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 from kpcli.errors import ModelError, UsageError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kpcli.schemes import LandmarkScheme
-    from kpcli.types import FaceBox, Frame, FrameFaces, Reject, Sample
+    from kpcli.types import FaceBox, Frame, FrameFaces, Note, Reject, Sample
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class DatasetFormat(Protocol):
     def sniff(self, root: Path) -> bool:
         """Whether the folder (or file) looks like this format; cheap, never raises."""
 
-    def read(self, root: Path) -> Iterable[Sample | Reject]:
+    def read(self, root: Path) -> Iterable[Sample | Reject | Note]:
         """Yield every labelled face as it stands, and a `Reject` for each damaged label."""
 
 
@@ -99,14 +99,25 @@ class Detector(Protocol):
         """Faces of each frame, best first."""
 
 
+@runtime_checkable
+class GlancingDetector(Detector, Protocol):
+    """One that can also look cheaply, for a video's frames between the full looks."""
+
+    def glance(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
+        """Faces of each frame, best first; small ones may be missing."""
+
+
 class DetectorModule(Protocol):
     """What a module of `DETECTORS` offers."""
 
     GIVEN: bool
     """The boxes are given, not found: in videos, every frame has its own."""
 
-    def create(self, argument: str | None, size: int) -> Detector:
-        """The detector of ``name:argument``, which looks at this long side in pixels."""
+    def create(self, argument: str | None, size: int, device: str) -> Detector:
+        """The detector of ``name:argument``, which looks at this long side in pixels.
+
+        ``device`` is one of `kpcli.options.DEVICES`, where a network of ours finds the faces.
+        """
 
 
 class Writer(Protocol):
@@ -169,8 +180,11 @@ class RuntimeModule(Protocol):
     INSTALL: str
     """What pip installs to have it."""
 
-    def create(self, path: Path, threads: int = 0) -> Runtime:
-        """Open the twin; ``threads`` 0: as many as the library likes."""
+    def create(self, path: Path, threads: int = 0, device: str = "auto") -> Runtime:
+        """Open the twin; ``threads`` 0: as many as the library likes.
+
+        ``device`` is one of `kpcli.options.DEVICES`; what does not know it refuses.
+        """
 
 
 class ExporterModule(Protocol):
@@ -212,6 +226,18 @@ FORMATS: Table[Entry, DatasetFormat] = Table(
         "aflw2000": Entry("kpcli.formats.aflw2000", "AFLW2000-3D and 300W-LP .mat files"),
         "kaggle": Entry("kpcli.formats.kaggle", "Kaggle facial key points CSV, 15 points"),
         "coco": Entry("kpcli.formats.coco", "COCO keypoints JSON, also WholeBody faces"),
+        "labelme": Entry("kpcli.formats.labelme", "labelme JSON, one a picture"),
+        "labelstudio": Entry("kpcli.formats.labelstudio", "Label Studio's JSON of key points"),
+        "cvat": Entry("kpcli.formats.cvat", "CVAT's XML 1.1, or zips of it or of its COCO"),
+        "via": Entry("kpcli.formats.via", "VGG Image Annotator's JSON or CSV"),
+        "deeplabcut": Entry("kpcli.formats.deeplabcut", "DeepLabCut's CollectedData CSVs"),
+        "fiftyone": Entry("kpcli.formats.fiftyone", "FiftyOne's samples.json with key points"),
+        "yolo": Entry("kpcli.formats.yolo", "YOLO pose labels, .txt in 0..1"),
+        "text": Entry("kpcli.formats.text_points", "a .txt a picture, `x y` a line (LaPa)"),
+        "annotated": Entry(
+            "kpcli.formats.annotated", "tables of `kpcli annotate`, OpenFace, py-feat"
+        ),
+        "csv": Entry("kpcli.formats.csv_points", "plain CSV: image, x_0, y_0, x_1 .. in pixels"),
         "widerface": Entry("kpcli.formats.widerface", "WIDER FACE boxes, to train a detector"),
     },
 )
@@ -326,6 +352,10 @@ RUNTIMES: Table[Entry, RuntimeModule] = Table(
     "runtime",
     {
         "onnx": Entry("kpcli.runtimes.onnx_runtime", "ONNX Runtime on model.onnx"),
+        "onnx_float": Entry(
+            "kpcli.runtimes.onnx_float_runtime",
+            "ONNX Runtime on model_float.onnx: before onnx where the processor is slow at int8",
+        ),
         "litert": Entry("kpcli.runtimes.litert_runtime", "LiteRT on model.tflite"),
         "openvino": Entry("kpcli.runtimes.openvino_runtime", "OpenVINO on openvino/model.xml"),
         "keras": Entry("kpcli.runtimes.keras_runtime", "Keras on model.keras"),
@@ -337,6 +367,10 @@ EXPORTERS: Table[Entry, ExporterModule] = Table(
     "export target",
     {
         "onnx": Entry("kpcli.exporters.onnx", "model.onnx, for ONNX Runtime"),
+        "onnx_float": Entry(
+            "kpcli.exporters.onnx_float",
+            "model_float.onnx, beside an int8 model.onnx, for processors that are slow at int8",
+        ),
         "litert": Entry("kpcli.exporters.litert", "model.tflite, for LiteRT (TensorFlow Lite)"),
         "openvino": Entry("kpcli.exporters.openvino", "the folder openvino, for OpenVINO"),
         "saved_model": Entry(

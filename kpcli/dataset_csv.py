@@ -5,12 +5,16 @@ box_bottom, box_source, occluded, attributes, x_0..x_{N-1}, y_0..y_{N-1}``. ``im
 to ``root``, and ``root``, where it is not absolute, to the CSV's folder. The box is in pixels;
 coordinates are normalised to the box's square (`kpcli.geometry.box_to_unit`), empty where a point
 is unlabelled. ``occluded`` lists point numbers; ``attributes`` is ``name=value`` joined by ``;``.
+
+Rows of a scheme of the user's own have a column ``scheme_definition`` besides, with all that is
+known of it (`kpcli.scheme_definition`), in every row: rows may be sorted, cut and filtered.
 """
 
 from __future__ import annotations
 
 import csv
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from kpcli.errors import InputError, UsageError
-from kpcli.files import atomic_path
+from kpcli.files import CsvRows, atomic_path
 from kpcli.geometry import box_to_unit, landmark_box, unit_to_box
-from kpcli.schemes import get_scheme
+from kpcli.schemes import get_scheme, is_own, scheme_name
 from kpcli.types import FaceBox, Points, Sample
 
 META_COLUMNS = (
@@ -39,6 +43,8 @@ META_COLUMNS = (
     "occluded",
     "attributes",
 )
+DEFINITION = "scheme_definition"
+"""The column of own schemes."""
 BOXES = "boxes"
 """``scheme`` of rows that hold a face box and no points (or a picture without a face)."""
 
@@ -66,11 +72,13 @@ def write_dataset(samples: Sequence[Sample], path: Path, root: Path) -> None:
     schemes = {s.scheme for s in samples}
     if len(schemes) > 1:
         raise ValueError(f"one CSV holds one scheme, not {sorted(schemes)}")
-    n = n_points_of(schemes.pop()) if schemes else 0
-    header = [*META_COLUMNS, *(f"x_{i}" for i in range(n)), *(f"y_{i}" for i in range(n))]
+    scheme = schemes.pop() if schemes else BOXES
+    n = n_points_of(scheme)
+    own = [DEFINITION] if is_own(scheme) else []
+    header = [*META_COLUMNS, *own, *(f"x_{i}" for i in range(n)), *(f"y_{i}" for i in range(n))]
     root = root.resolve()
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = CsvRows(file)
         writer.writerow(header)
         names = {image: _name(image, root) for image in {s.image for s in samples}}
         for sample in samples:
@@ -108,11 +116,12 @@ def _row(sample: Sample, name: str, root: Path) -> list[str]:
         sample.split,
         sample.subset,
         sample.group,
-        sample.scheme,
+        scheme_name(sample.scheme),
         *corners,
         sample.box_source,
         occluded,
         attributes,
+        *([sample.scheme] if is_own(sample.scheme) else []),
         *points,
     ]
 
@@ -161,6 +170,7 @@ def read_dataset(path: Path, *, split: str | None = None, root: Path | None = No
                         expected=f"{len(header)} values",
                         actual=f"{len(values)}",
                     )
+                row["scheme"] = _scheme(row)
                 schemes.add(row["scheme"])
                 if split is None or row["split"] == split:
                     samples.append(_sample(row, path, line, root))
@@ -170,10 +180,15 @@ def read_dataset(path: Path, *, split: str | None = None, root: Path | None = No
         raise InputError(
             f"{path}: the rows mix landmark schemes",
             expected="one scheme a CSV",
-            actual=", ".join(sorted(schemes)),
+            actual=", ".join(sorted(scheme_name(s) for s in schemes)),
             next_step="run `kpcli prepare` with --scheme to convert them to one",
         )
     return samples
+
+
+def _scheme(row: dict[str, str]) -> str:
+    """The key of a row's scheme: its name, or what stands in the column of own schemes."""
+    return sys.intern(row.get(DEFINITION) or row["scheme"])
 
 
 def _sample(row: dict[str, str], path: Path, line: int, root: Path | None) -> Sample:
@@ -237,6 +252,16 @@ def with_landmark_box(sample: Sample) -> Sample:
     return replace(sample, face=box, box_source="points")
 
 
-def label_box(sample: Sample, face_box: str) -> FaceBox | None:
-    """The label's box of the kind that a model was trained on: ``landmarks`` or ``csv``."""
+def label_box(sample: Sample, face_box: str, size: tuple[int, int]) -> FaceBox | None:
+    """The label's box of the kind that a model was trained on, see TrainOptions.face_box.
+
+    ``size`` is the width and height in pixels of the sample's upright picture.
+    """
+    if face_box == "image":
+        return image_box(size)
     return with_landmark_box(sample).face if face_box == "landmarks" else sample.face
+
+
+def image_box(size: tuple[int, int]) -> FaceBox:
+    """The box of a whole picture of this width and height, from edge to edge."""
+    return FaceBox(-0.5, -0.5, size[0] - 0.5, size[1] - 0.5)

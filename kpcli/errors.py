@@ -3,6 +3,25 @@
 from __future__ import annotations
 
 
+def shown(text: object) -> str:
+    """A text for one line of a terminal: control characters, also of file names, are escaped."""
+    return "".join(c if c.isprintable() or c in _PRINTED else ascii(c)[1:-1] for c in str(text))
+
+
+_PRINTED = "\t\u00a0\u200c\u200d\u3000"
+"""No control characters, though Python does not call them printable; names may hold them."""
+
+
+def told(error: BaseException) -> str:
+    """What went wrong with a file, in a line beside its name."""
+    if isinstance(error, KpcliError):
+        what = error.what.rpartition(": ")[2]
+        return "; ".join(p for p in (what, error.actual and f"actual: {error.actual}") if p)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return repr(error)
+
+
 class KpcliError(Exception):
     """What went wrong, where, what was expected, what was found, what to do next.
 
@@ -35,7 +54,7 @@ class KpcliError(Exception):
             parts.append(f"actual: {self.actual}")
         if self.next_step:
             parts.append(f"next step: {self.next_step}")
-        return "\n  ".join(parts)
+        return "\n  ".join(shown(part) for part in parts)
 
 
 class UsageError(KpcliError):

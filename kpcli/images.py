@@ -20,6 +20,9 @@ from kpcli.types import Pixels
 MAX_PIXELS = 200_000_000
 """Larger pictures are refused: a header can promise more memory than there is."""
 
+SIDEWAYS = (5, 6, 7, 8)
+"""EXIF orientations by which width and height change places."""
+
 Image.MAX_IMAGE_PIXELS = None  # the limit above is checked here, with our own message
 
 _READ_WITHOUT_END = ("JPEG", "MPO", "PNG")
@@ -80,6 +83,28 @@ def _is_empty(path: Path) -> bool:
         return path.stat().st_size == 0
     except (OSError, ValueError):  # a name that no file can have
         return False
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """(width, height) of a picture turned upright by its EXIF orientation; its header tells.
+
+    Raises
+    ------
+    InputError
+        If it is missing, empty, no picture or too large.
+    """
+    with open_image(path) as image:
+        width, height = image.size
+        return (height, width) if orientation_of(image) in SIDEWAYS else (width, height)
+
+
+def orientation_of(image: Image.Image) -> int:
+    """EXIF's orientation of an open picture, 1 (upright) to 8."""
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # a damaged EXIF header
+        return 1
+    return int(found) if found in range(1, 9) else 1
 
 
 def read_image(path: Path) -> Pixels:

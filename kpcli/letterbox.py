@@ -56,6 +56,27 @@ class Letterbox:
         return np.asarray((boxes + 0.5) * scale - 0.5)
 
 
+def tiles(picture: Pixels, side: int, overlap: int) -> list[tuple[int, int, Pixels]]:
+    """Parts of a picture as (left, top, view), none longer than ``side``.
+
+    Neighbours share ``overlap`` pixels or more: what is no larger is whole in one of them.
+    """
+    height, width = picture.shape[:2]
+    return [
+        (left, top, picture[top : top + side, left : left + side])
+        for top in _starts(height, side, overlap)
+        for left in _starts(width, side, overlap)
+    ]
+
+
+def _starts(length: int, side: int, overlap: int) -> list[int]:
+    """Where tiles begin that share out a length evenly."""
+    if length <= side:
+        return [0]
+    count = math.ceil((length - overlap) / (side - overlap))
+    return [round(i * (length - side) / (count - 1)) for i in range(count)]
+
+
 def _scaled(picture: Pixels, size: tuple[int, int]) -> Pixels:
     """The picture at this width and height; halves are averages, and fast to come by."""
     while picture.shape[1] >= 2 * size[0] and picture.shape[0] >= 2 * size[1]:

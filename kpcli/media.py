@@ -86,10 +86,11 @@ def open_container(path: Path) -> InputContainer:
     """
     import av
 
+    # Not `options`, with which PyAV up to 17.0 crashes on formats whose streams appear late (MPEG).
     # An absolute name: FFmpeg would take "a:b.mp4" for a protocol. A play list (ffconcat, HLS)
     # in a video's place would have it open other files, or the network.
     options = {"format_whitelist": ",".join(VIDEO_FORMATS), "protocol_whitelist": "file"}
-    return av.open(str(path.absolute()), options=options, metadata_errors="ignore")
+    return av.open(str(path.absolute()), container_options=options, metadata_errors="ignore")
 
 
 def picture_stream(container: InputContainer) -> VideoStream | None:

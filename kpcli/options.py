@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 FREE = {"free": True}
 """Metadata of a field on which no row depends: a run may go on with another value."""
 
+AUTO = "auto"
+Device = Literal["auto", "cpu", "cuda", "coreml", "directml", "openvino"]
+DEVICES = get_args(Device)
+"""What runs the networks; auto: a CUDA GPU if ONNX Runtime has one, else the processor."""
+
 DETECT_SIZE = 640
 """Long side in pixels at which faces are looked for."""
+
+
+PrepareBox = Literal["file", "points"]
+Exif = Literal["auto", "upright", "stored"]
+EXIF = get_args(Exif)
 
 
 @dataclass(frozen=True)
@@ -24,8 +35,20 @@ class PrepareOptions:
     seed: int = 0
     strict: bool = False
     preview: Path | None = None
-    face_box: str = "file"
+    face_box: PrepareBox = "file"
     """``file``: the dataset's box where it has one; ``points``: always derived."""
+    images: Path | None = None
+    """Where to look for pictures that do not lie where their labels say."""
+    split: str | None = None
+    """The split of all rows, whatever folders and names tell."""
+    test: float = 0.0
+    """Share of train to cut off for the test, by group."""
+    group_by: str | None = None
+    """``none``, ``folder`` or a regular expression; None: what the format knows."""
+    keep_split: Path | None = None
+    """An earlier CSV: its pictures stay on their sides."""
+    exif: Exif = "auto"
+    """On which pixels of photos that EXIF turns labels were drawn: one of `EXIF`."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +83,23 @@ class DetectionOptions:
     """Crops taken of a boxed picture in an epoch."""
 
 
-NO_TTA, FLIP = "none", "flip"
-TTAS = (NO_TTA, FLIP)
+Tta = Literal["none", "flip"]
+NO_TTA: Tta = "none"
+FLIP: Tta = "flip"
+TTAS = get_args(Tta)
 """Test-time augmentation: with ``flip`` each crop is also looked at mirrored, and the mean taken:
 twice the time, points a little closer."""
 
-LOSS_NAMES = ("mse", "l1", "smooth_l1", "wing", "adaptive_wing", "gaussian_nll")
-SCHEDULES = ("cosine", "step", "constant")
-PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
-FACE_BOXES = ("landmarks", "csv")
+Loss = Literal["mse", "l1", "smooth_l1", "wing", "adaptive_wing", "gaussian_nll"]
+Schedule = Literal["cosine", "step", "constant"]
+Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+TrainBox = Literal["landmarks", "dataset", "image"]
+LOSS_NAMES = get_args(Loss)
+SCHEDULES = get_args(Schedule)
+PRECISIONS = get_args(Precision)
+FACE_BOXES = get_args(TrainBox)
+OLD_FACE_BOXES = {"csv": "dataset", "file": "dataset"}
+"""What earlier versions called kinds of face boxes."""
 
 CUT_SEED = 3
 """Of the cut of validation faces out of train, whatever ``--seed`` is.
@@ -83,18 +114,17 @@ class TrainOptions:
     """Options of ``kpcli train``."""
 
     csv: Path
-    out: Path
+    out: Path = field(metadata=FREE)
     arch: str = "heatmap_fpn"
     epochs: int = 60
     batch_size: int = 32
     learning_rate: float = 1.5e-3
     weight_decay: float = 1e-4
-    loss: str = "wing"
-    """One of `LOSS_NAMES`; ``schedule``, ``precision`` and ``face_box`` have such lists too."""
+    loss: Loss = "wing"
     soft_weight: float = 1.0
     """Weight of points labelled as occluded (COCO's v 1); below 1 they may slide along the outline
     too, see `kpcli.training.landmarks.losses.slid`: where a dataset lays them there by eye."""
-    schedule: str = "cosine"
+    schedule: Schedule = "cosine"
     warmup_epochs: float = 2.0
     ema: float = 0.998
     """Momentum of the exponential moving average of weights; 0 switches it off."""
@@ -105,12 +135,13 @@ class TrainOptions:
     """Share of train, cut by group, to validate on if the CSV has no val rows."""
     seed: int = 0
     crop_scale: float = 1.3
-    face_box: str = "landmarks"
-    """``landmarks``: the box kpcli's detectors aim at, from the points; ``csv``: the CSV's box."""
+    face_box: TrainBox = "landmarks"
+    """``landmarks``: the box kpcli's detectors aim at, from the points; ``dataset``: the CSV's;
+    ``image``: the whole picture."""
     weights: str = "none"
     init: str | None = None
     """A bundle whose weights to start from (where shapes fit), or ``default``."""
-    precision: str = "auto"
+    precision: Precision = "auto"
     augment: AugmentOptions = AugmentOptions()
     negatives: Path | None = None
     """A CSV of boxes (widerface): crops of its pictures that show no face train the confidence."""
@@ -118,9 +149,14 @@ class TrainOptions:
     faces: Path | None = None
     """For a detector, a CSV of 68-point faces: they teach it the landmark box."""
     detection: DetectionOptions = DetectionOptions()
-    cache_mb: int = 4096
-    resume: bool = False
-    root: Path | None = None
+    cache_mb: int = field(default=4096, metadata=FREE)
+    resume: bool = field(default=False, metadata=FREE)
+    root: Path | None = field(default=None, metadata=FREE)
+    config: Path | None = field(default=None, metadata=FREE)
+    """The project file whose values stand above; see kpcli.cli.config."""
+
+
+ProtocolName = Literal["ocular", "pupil", "box"]
 
 
 @dataclass(frozen=True)
@@ -130,8 +166,12 @@ class EvalOptions:
     csv: Path
     split: str = "test"
     model: str = "default"
-    protocol: str | None = None
-    """``ocular``, ``pupil`` or ``box``; None: the scheme's own."""
+    against: tuple[str, ...] = ()
+    """Further models, compared with the first face by face."""
+    by: tuple[str, ...] = ()
+    """Names of groups to tell apart; see `kpcli.workflows.evaluate.groups.chosen_groups`."""
+    protocol: ProtocolName | None = None
+    """What errors are divided by; None: the scheme's own."""
     cut: float | None = None
     """Percent of the normaliser above which a face counts as failed; None: the protocol's."""
     boxes: str = "labels"
@@ -141,7 +181,7 @@ class EvalOptions:
     """Folder of the report; None: ``eval_<CSV's name>_<split>`` in the current folder."""
     root: Path | None = None
     runtime: str = "auto"
-    tta: str = NO_TTA
+    tta: Tta = NO_TTA
     """One of `TTAS`."""
     bootstrap: int = 1000
     seed: int = 0
@@ -164,35 +204,42 @@ class FrameSelection:
 ALL_FRAMES = FrameSelection()
 
 
-NO_SMOOTHING = "none"
-SMOOTHINGS = (NO_SMOOTHING, "one-euro")
+Smoothing = Literal["none", "one-euro"]
+SMOOTHINGS = get_args(Smoothing)
+NO_SMOOTHING: Smoothing = "none"
 
-
-LOCAL, RAY = "local", "ray"
-ENGINES = (LOCAL, RAY)
+Engine = Literal["local", "ray"]
+ENGINES = get_args(Engine)
+LOCAL: Engine = "local"
+RAY: Engine = "ray"
 
 
 @dataclass(frozen=True, kw_only=True)
 class FaceOptions:
-    """How faces and their landmarks are found: what annotate, live and the library share."""
+    """How faces and their landmarks are found: what annotate and the library share."""
 
     model: str = "default"
     """A bundle's folder, or the name of an embedded one."""
-    runtime: str = "auto"
-    tta: str = NO_TTA
+    runtime: str = AUTO
+    device: Device = "auto"
+    """One of `DEVICES`: for the detector and the landmark model."""
+    tta: Tta = NO_TTA
     """One of `TTAS`."""
     detector: str = "builtin"
     detect_size: int = DETECT_SIZE
-    detect_every: int = 1
-    """In videos the detector looks at every such frame, and landmarks lead on between."""
+    detect_every: int = 0
+    """In videos the detector looks at every such frame, and landmarks lead on between; 0: where
+    something changes, see `kpcli.inference.propagation`."""
     max_faces: int = 0
     """Of a frame, the best so many faces; 0: all."""
     min_confidence: float = 0.35
     """Faces below are left out."""
     pose: bool = True
     """Yaw, pitch and roll, where the scheme has 68 points."""
-    smooth: str = NO_SMOOTHING
-    """One of `SMOOTHINGS`: points steadied over time, beside the raw ones."""
+    smooth: Smoothing = NO_SMOOTHING
+    """Points steadied over time, beside the raw ones."""
+    measures: bool = False
+    """Eye and mouth opening, brows, asymmetry, size, sharpness; see `kpcli.types.Measures`."""
     batch_size: int = 32
     """Faces that the model sees at once."""
 
@@ -212,6 +259,14 @@ class AnnotateOptions(FaceOptions):
     """Frames a second of overlay videos; 0: at the source's times."""
     frames_out: bool = False
     """Write the frames as pictures, by the names that COCO, Label Studio and others refer to."""
+    crops: bool = False
+    """Write a picture a face; see `kpcli.workflows.annotate.crops`."""
+    crop_size: int = 256
+    """Side of these pictures in pixels."""
+    align: bool = False
+    """Turn, move and scale the face in it: upright, its eyes always in the same place."""
+    crop_every: int = 1
+    """Of videos, crop the faces of every so many annotated frames."""
     formats: tuple[str, ...] = field(default=("csv",), metadata=FREE)
     frames: FrameSelection = ALL_FRAMES
     shard: tuple[int, int] = (1, 1)
@@ -219,8 +274,8 @@ class AnnotateOptions(FaceOptions):
     resume: bool = field(default=False, metadata=FREE)
     overwrite: bool = field(default=False, metadata=FREE)
     dry_run: bool = field(default=False, metadata=FREE)
-    engine: str = field(default=LOCAL, metadata=FREE)
-    """One of `ENGINES`: where the work is done; the results are the same."""
+    engine: Engine = field(default=LOCAL, metadata=FREE)
+    """Where the work is done; the results are the same."""
     workers: int = field(default=0, metadata=FREE)
     """Processes; 1: none but this one; 0: as the work and the machine suggest.
 
@@ -230,6 +285,11 @@ class AnnotateOptions(FaceOptions):
     """Seconds that a picture or a video frame may take; 0: no limit."""
     max_megapixels: float = field(default=200.0, metadata=FREE)
     """Pictures and videos of larger frames are not read."""
+    config: Path | None = field(default=None, metadata=FREE)
+    """The project file whose values stand above; see kpcli.cli.config."""
+
+
+Quantize = Literal["none", "float16", "int8"]
 
 
 @dataclass(frozen=True)
@@ -238,7 +298,7 @@ class ExportOptions:
 
     bundle: str
     to: str
-    quantize: str = "none"
+    quantize: Quantize = "none"
     """``none``, ``float16`` (weights) or ``int8``."""
     calibrate: Path | None = None
     """A CSV whose train rows show int8 what the model sees."""
@@ -286,3 +346,17 @@ class MergeOptions:
     out: Path
     formats: tuple[str, ...] = ("csv",)
     overwrite: bool = False
+    config: Path | None = None
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Options of ``kpcli report``."""
+
+    folders: tuple[Path, ...]
+    """An output folder of annotate or eval; with ``compare`` two of a kind, or two tables."""
+    compare: bool = False
+    out: Path | None = None
+    """The page; None: report.html in the folder; of a comparison, compare.html in this folder."""
+    root: Path | None = None
+    """Where the sources are now; None: where they were."""

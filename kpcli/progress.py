@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 from tqdm import tqdm
 
 T = TypeVar("T")
+
+_wanted = ContextVar("_wanted", default=True)
+
+
+@contextmanager
+def bars(wanted: bool) -> Iterator[None]:
+    """Show bars in this block, or none: the library is silent unless asked."""
+    before = _wanted.set(wanted)
+    try:
+        yield
+    finally:
+        _wanted.reset(before)
 
 
 def progress(
@@ -23,6 +37,6 @@ def progress(
         delay=2.0,
         dynamic_ncols=True,
         file=sys.stderr,
-        disable=not sys.stderr.isatty(),
+        disable=not (_wanted.get() and sys.stderr.isatty()),
     )
     yield from bar

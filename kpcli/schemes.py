@@ -8,83 +8,16 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+import sys
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kpcli.errors import InputError, UsageError
-
-Group = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class LandmarkScheme:
-    """One mark-up of the face.
-
-    Parameters
-    ----------
-    name : str
-    point_names : tuple of str
-        One name a point; its length is the number of points.
-    flip_order : tuple of int
-        ``points[flip_order]`` are the points of the mirrored face; empty where unknown
-        (then faces of this scheme are never mirrored).
-    edges : tuple of (int, int)
-        Pairs of points to join when drawing.
-    regions : mapping of str to tuple of int
-        Face parts for reports.
-    normalisers : mapping of str to (Group, Group)
-        Name of an NME normaliser to the two groups of points whose mean positions span it.
-        ``box`` is always available besides these.
-    default_normaliser : str
-    five : tuple of 5 Groups, or empty
-        Left eye, right eye, nose tip, left and right mouth corner, each a group to average.
-    tight_box : bool
-        Whether the points span the whole face (brows to chin), so that their bounding box is
-        the landmark box; else the box is fitted through ``five``.
-    """
-
-    name: str
-    point_names: tuple[str, ...]
-    flip_order: Group = ()
-    edges: tuple[tuple[int, int], ...] = ()
-    regions: Mapping[str, Group] = field(default_factory=dict)
-    normalisers: Mapping[str, tuple[Group, Group]] = field(default_factory=dict)
-    default_normaliser: str = "box"
-    five: tuple[Group, ...] = ()
-    tight_box: bool = True
-
-    @property
-    def n_points(self) -> int:
-        return len(self.point_names)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for a card."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> LandmarkScheme:
-        """The scheme that `to_json` wrote."""
-
-        def group(items: Iterable[int]) -> Group:
-            return tuple(int(i) for i in items)
-
-        return cls(
-            name=str(values["name"]),
-            point_names=tuple(values["point_names"]),
-            flip_order=group(values.get("flip_order", ())),
-            edges=tuple((int(a), int(b)) for a, b in values.get("edges", ())),
-            regions={k: group(v) for k, v in values.get("regions", {}).items()},
-            normalisers={
-                k: (group(a), group(b)) for k, (a, b) in values.get("normalisers", {}).items()
-            },
-            default_normaliser=str(values.get("default_normaliser", "box")),
-            five=tuple(group(g) for g in values.get("five", ())),
-            tight_box=bool(values.get("tight_box", True)),
-        )
+from kpcli.scheme_definition import MOST_POINTS, Group, definition, from_definition, named_scheme
+from kpcli.scheme_definition import LandmarkScheme as LandmarkScheme
 
 
 def _span(first: int, last: int) -> Group:
@@ -261,7 +194,9 @@ _GENERIC = re.compile(r"points(\d+)\Z")
 
 
 def get_scheme(name: str) -> LandmarkScheme:
-    """A known scheme by name, or ``pointsN``: N points of which nothing else is known.
+    """A known scheme by name; ``pointsN``: N points of which nothing else is known; or an own one.
+
+    Own schemes go by their definition (see `key_of`): a sample needs nothing else beside it.
 
     Raises
     ------
@@ -270,14 +205,63 @@ def get_scheme(name: str) -> LandmarkScheme:
     """
     if name in SCHEMES:
         return SCHEMES[name]
+    if is_own(name):
+        return from_definition(name)
     match = _GENERIC.match(name)
-    if match and int(match[1]) > 0:
+    if match and 0 < int(match[1][:9]) <= MOST_POINTS:
         return LandmarkScheme(name, tuple(f"point_{i}" for i in range(int(match[1]))))
     raise UsageError(
         f"unknown landmark scheme {name!r}",
         expected=", ".join((*SCHEMES, "pointsN (N points of your own)")),
         next_step="choose one of these names",
     )
+
+
+def key_of(scheme: LandmarkScheme) -> str:
+    """What `get_scheme` finds this scheme by: its name, or an own one's definition."""
+    if scheme.name in SCHEMES and SCHEMES[scheme.name].point_names == scheme.point_names:
+        return scheme.name
+    if is_plain(scheme):
+        return scheme.name
+    return sys.intern(definition(scheme))
+
+
+def is_own(key: str) -> bool:
+    """Whether `key_of` a user's scheme."""
+    return key.startswith("{")
+
+
+def scheme_name(key: str) -> str:
+    """The name of the scheme with this key, also of rows that have boxes only."""
+    return from_definition(key).name if is_own(key) else key
+
+
+def is_plain(scheme: LandmarkScheme) -> bool:
+    """Whether nothing but the number of points is known."""
+    return scheme == LandmarkScheme(
+        f"points{scheme.n_points}", tuple(f"point_{i}" for i in range(scheme.n_points))
+    )
+
+
+def scheme_of_names(names: Sequence[str], edges: Iterable[tuple[int, int]] = ()) -> str:
+    """The key of the scheme with exactly these point names, known or the user's own.
+
+    Names that are numbers, in order from 0 or 1, tell no more than how many there are, where
+    that number is a known scheme's.
+
+    Raises
+    ------
+    UsageError
+        If they cannot be point names (doubled, empty).
+    """
+    for scheme in SCHEMES.values():
+        if tuple(names) == scheme.point_names:
+            return scheme.name
+    known = scheme_for_count(len(names))
+    numbers = [int(name) if name.isascii() and name.isdigit() else -1 for name in names]
+    if known in SCHEMES and numbers in (list(range(len(names))), list(range(1, len(names) + 1))):
+        return known
+    return key_of(named_scheme(names, edges))
 
 
 def scheme_for_count(n_points: int) -> str:
@@ -295,6 +279,7 @@ WFLW98_TO_IBUG68: Group = (
 """Index map of shared practice (WFLW points that stand for the 68 iBUG points, in order)."""
 
 
+@lru_cache(maxsize=1024)
 def _groups(source: str, target: str) -> tuple[Group, ...] | None:
     """For each target point, the source points whose mean it is."""
     if (source, target) == ("wflw98", "ibug68"):
@@ -305,9 +290,22 @@ def _groups(source: str, target: str) -> tuple[Group, ...] | None:
         return tuple((i,) for i in WFLW98_TO_IBUG68[17:])
     if target == "celeba5" and get_scheme(source).five:
         return get_scheme(source).five
-    return None
+    return _by_name(get_scheme(source), get_scheme(target))
 
 
+def _by_name(source: LandmarkScheme, target: LandmarkScheme) -> tuple[Group, ...] | None:
+    """The points that have the target's names, if those of the source mean anything."""
+    if is_plain(source) or is_plain(target):
+        # The same number of points, in a file that names them and in one that does not.
+        same = source.name == target.name and source.n_points == target.n_points
+        return tuple((i,) for i in range(source.n_points)) if same else None
+    places = {name: i for i, name in enumerate(source.point_names)}
+    if not all(name in places for name in target.point_names):
+        return None
+    return tuple((places[name],) for name in target.point_names)
+
+
+@lru_cache(maxsize=1024)
 def can_convert(source: str, target: str) -> bool:
     """Whether points of one scheme can be turned into the other."""
     return source == target or _groups(source, target) is not None

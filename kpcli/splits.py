@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from kpcli.errors import UsageError
@@ -14,13 +14,20 @@ SLACK = 0.05
 """Part of the split by which it may be too large."""
 
 
-def cut_by_group(samples: Sequence[Sample], share: float, seed: int) -> list[Sample]:
-    """The samples with about ``share`` of those of split train moved to split val.
+def cut_by_group(
+    samples: Sequence[Sample],
+    share: float,
+    seed: int,
+    *,
+    into: str = "val",
+    settled: Collection[str] = (),
+) -> list[Sample]:
+    """The samples with about ``share`` of those of split train moved to split ``into``.
 
     Groups go over whole, in the order of a hash of seed and name, so the same groups go whatever
     order the list is in. A group stays that would take the split further beyond the share than it
     falls short without it, by more than `SLACK`; those after it fill up the rest. One group goes
-    at any rate.
+    at any rate. Groups that are ``settled`` stay where they are, and do not count.
 
     Raises
     ------
@@ -33,7 +40,7 @@ def cut_by_group(samples: Sequence[Sample], share: float, seed: int) -> list[Sam
         )
     sizes: dict[str, int] = {}
     for sample in samples:
-        if sample.split == "train":
+        if sample.split == "train" and sample.group not in settled:
             sizes[sample.group] = sizes.get(sample.group, 0) + 1
     order = sorted(sizes, key=lambda g: hashlib.sha256(f"{seed}/{g}".encode()).digest())
     wanted = math.ceil(share * sum(sizes.values()))
@@ -46,5 +53,5 @@ def cut_by_group(samples: Sequence[Sample], share: float, seed: int) -> list[Sam
     if wanted and not chosen:
         chosen.add(min(order, key=lambda group: sizes[group]))
     return [
-        replace(s, split="val") if s.split == "train" and s.group in chosen else s for s in samples
+        replace(s, split=into) if s.split == "train" and s.group in chosen else s for s in samples
     ]

@@ -5,6 +5,7 @@ Pixels; origin at the centre of the top-left pixel; (x, y) order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +86,7 @@ class Sample:
     it is a picture known to hold no face.
     ``pixels`` is the picture where it stands inside the dataset's own file (COFW, Kaggle);
     ``image`` is then a relative name, and `kpcli prepare` writes the picture to disk.
+    ``size`` is the picture's (width, height) as the label file has it, None where it does not say.
     """
 
     image: Path
@@ -100,6 +102,15 @@ class Sample:
     attributes: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""
     pixels: Pixels | None = None
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a format made of labels that could be read otherwise: for the summary, counted."""
+
+    text: str
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +128,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One decoded picture or video frame, upright, (H, W, 3) uint8 RGB.
+    """One decoded picture or video frame, upright, of square pixels, (H, W, 3) uint8 RGB.
 
     ``index`` counts from 1; ``moving`` says that the source has several frames in time.
     """
@@ -142,12 +153,45 @@ class HeadPose(NamedTuple):
     roll: float
 
 
+class Measures(NamedTuple):
+    """Numbers of one face in one frame, by `kpcli.inference.measures`; NaN where there is none.
+
+    ``ear_*``: height of the eye over its width; open eyes have 0.25 to 0.4, closed ones below
+    0.15. ``mouth_open``: gap between the lips over the width of the mouth's inside, 0 closed.
+    ``mouth_width``, ``brow_*`` (brow above the eye's middle) and ``asymmetry`` (mean distance
+    between points and the mirrored points of the other side) are in inter-ocular distances.
+    ``eye_distance`` (between the eyes' middles) and ``face_size`` (side of a square of the box's
+    area) are in pixels. ``sharpness`` is a variance of gray levels, ``brightness`` a mean, 0 to
+    255. ``doubtful`` is the share of points of a confidence below `kpcli.inference.measures.DOUBT`.
+    """
+
+    ear_left: float
+    ear_right: float
+    mouth_open: float
+    mouth_width: float
+    brow_left: float
+    brow_right: float
+    asymmetry: float
+    eye_distance: float
+    face_size: float
+    sharpness: float
+    brightness: float
+    doubtful: float
+
+    @property
+    def ear(self) -> float:
+        """Of both eyes; of one where the other has none."""
+        values = [v for v in (self.ear_left, self.ear_right) if math.isfinite(v)]
+        return sum(values) / len(values) if values else math.nan
+
+
 @dataclass(frozen=True, slots=True)
 class Face:
     """One face of one frame, in frame pixels.
 
     ``point_confidences`` is (N,) float32 in 0..1, one a point; ``confidence`` is the face's;
-    ``track`` is its id within the file. ``pose`` and ``smoothed`` (N, 2) are None where they were
+    ``track`` is its id within the file; ``crop`` the name of its picture in the output folder, ""
+    where none was written. ``pose``, ``smoothed`` (N, 2) and ``measures`` are None where they were
     not asked for, or the scheme does not allow them.
     """
 
@@ -158,6 +202,8 @@ class Face:
     track: int = 0
     pose: HeadPose | None = None
     smoothed: Points | None = None
+    measures: Measures | None = None
+    crop: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +221,12 @@ class FrameFaces:
     height: int
     faces: tuple[Face, ...]
     moving: bool = False
+    output: str = ""
+
+    @property
+    def stem(self) -> str:
+        """What names of outputs begin with: the file's, unless two files' would be the same."""
+        return self.output or self.file
 
     @classmethod
     def of(cls, frame: Frame, faces: tuple[Face, ...], file: str) -> FrameFaces:

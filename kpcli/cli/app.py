@@ -2,20 +2,55 @@
 
 from __future__ import annotations
 
-import logging
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from kpcli import __version__
-from kpcli.cli import annotate, bench, evaluate, export, info, inspect, merge, prepare, train
+from kpcli.cli import (
+    annotate,
+    bench,
+    evaluate,
+    export,
+    info,
+    inspect,
+    merge,
+    prepare,
+    report,
+    train,
+)
+from kpcli.cli.shared import add
+from kpcli.cli.terminal import steady
 from kpcli.errors import EXIT_INTERRUPTED, KpcliError
+from kpcli.version import __version__
+
+_ORDER = (
+    "annotate",
+    "merge",
+    "report",
+    "prepare",
+    "train",
+    "eval",
+    "export",
+    "info",
+    "inspect",
+    "bench",
+)
+"""Of the commands in ``--help``: first what most people come for."""
+
+
+class _Root(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=_ORDER.index)
+
 
 app = typer.Typer(
+    cls=_Root,
     no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode=None,  # see kpcli.cli.shared.Command
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Facial landmarks: validated datasets, training, benchmarks, batch annotation.",
 )
 
@@ -35,22 +70,27 @@ def _root(
     pass
 
 
-app.command("prepare")(prepare.command)
-app.command("train")(train.command)
-app.command("eval")(evaluate.command)
-app.command("export")(export.command)
-app.command("info")(info.command)
-app.command("inspect")(inspect.command)
-app.command("bench")(bench.command)
 app.add_typer(annotate.app, name="annotate")
-app.command("merge")(merge.command)
+add(app, "merge", merge.command)
+add(app, "report", report.command)
+add(app, "prepare", prepare.command)
+add(app, "train", train.command)
+add(app, "eval", evaluate.command)
+add(app, "export", export.command)
+add(app, "info", info.command)
+add(app, "inspect", inspect.command)
+add(app, "bench", bench.command)
 
 
 def main() -> None:
     """Run the command line; a `KpcliError` becomes its message on stderr and its exit code."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    with steady():
+        _main()
+
+
+def _main() -> None:
     try:
-        app()
+        app(prog_name="kpcli")
     except KpcliError as e:
         print(f"error: {e}", file=sys.stderr)
         sys.exit(e.exit_code)

@@ -7,25 +7,26 @@ from typing import Annotated
 
 import typer
 
+from kpcli.cli.shared import Model, values
+from kpcli.cli.terminal import say
 from kpcli.options import BenchOptions
 
 _D = BenchOptions()
 
 
 def command(
+    context: typer.Context,
     pictures: Annotated[
         list[Path] | None, typer.Argument(help="Pictures or folders.", show_default="drawn ones")
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="A bundle folder, or an embedded model's name.")
-    ] = _D.model,
+    model: Model = _D.model,
     detector: Annotated[str, typer.Option(help="How faces are found.")] = _D.detector,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: all.")] = _D.threads,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each part.")] = _D.repeats,
     json: Annotated[Path | None, typer.Option(help="Also write the figures here.")] = _D.json,
 ) -> None:
-    """Measure start-up, detector, model by runtime and the whole pipeline on this machine."""
+    """Measure start-up, detector, model and pipeline on this machine."""
+    given = values(context, BenchOptions)
     from kpcli.workflows.bench import bench
 
-    options = BenchOptions(tuple(pictures or ()), model, detector, threads, repeats, json)
-    bench(options, say=typer.echo)
+    bench(BenchOptions(**given | {"pictures": tuple(pictures or ())}), say=say)

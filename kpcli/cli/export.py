@@ -7,16 +7,19 @@ from typing import Annotated
 
 import typer
 
-from kpcli.catalogue import EXPORTERS
-from kpcli.options import ExportOptions
+from kpcli.cli.shared import Root, TargetName, values
+from kpcli.options import ExportOptions, Quantize
 
 _D = ExportOptions(bundle="", to="")
 
 
 def command(
+    context: typer.Context,
     bundle: Annotated[str, typer.Argument(help="A bundle folder, or an embedded model's name.")],
-    to: Annotated[str, typer.Option(help=f"Target: {', '.join(EXPORTERS)}.")],
-    quantize: Annotated[str, typer.Option(help="none, float16 or int8.")] = _D.quantize,
+    to: Annotated[TargetName, typer.Option(help="Target.")],
+    quantize: Annotated[
+        Quantize, typer.Option(help="float16: of the weights; int8: of all, see --calibrate.")
+    ] = _D.quantize,
     calibrate: Annotated[
         Path | None, typer.Option(help="For int8: a CSV with faces that set its ranges.")
     ] = _D.calibrate,
@@ -25,9 +28,6 @@ def command(
         typer.Option(help="Check the twin on this CSV.", show_default="that of --calibrate"),
     ] = _D.csv,
     split: Annotated[str, typer.Option(help="The rows to check on.")] = _D.split,
-    root: Annotated[
-        Path | None, typer.Option(help="Where the pictures are, if not where the CSVs say.")
-    ] = _D.root,
     out: Annotated[
         Path | None,
         typer.Option(help="Make a copy of the bundle there, with the twin.", show_default="none"),
@@ -35,15 +35,13 @@ def command(
     force: Annotated[
         bool, typer.Option("--force", help="Keep an int8 twin that lost too much.")
     ] = _D.force,
+    root: Root = _D.root,
 ) -> None:
-    """Write a model's twin for another runtime into its bundle, and check it against Keras.
+    """Write a model's twin for another runtime, checked against Keras.
 
-    Embedded models stay as they are: give --out a folder for a copy.
+    It comes into the model's bundle. Embedded models stay as they are: give --out a folder for a
+    copy.
     """
-    from kpcli.workflows.export.run import export
+    from kpcli.library import export
 
-    options = ExportOptions(
-        bundle=bundle, to=to, quantize=quantize, calibrate=calibrate, csv=csv, split=split,
-        root=root, out=out, force=force,
-    )  # fmt: skip
-    export(options, say=typer.echo)
+    export(verbose=True, **values(context, ExportOptions))

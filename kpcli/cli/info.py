@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from kpcli.cli.terminal import say
+
 
 def command(
     model: Annotated[
@@ -15,7 +17,7 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Show a model's card: input, data, terms, figures, twins, weak spots."""
+    """Show a model's card: input, data, terms, figures, weak spots."""
     from kpcli.workflows.info import info
 
-    info(model, say=typer.echo)
+    info(model, say=say)

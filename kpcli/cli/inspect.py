@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from kpcli.cli.terminal import say
 from kpcli.options import InspectOptions
 
 _D = InspectOptions(model="", image=Path(), out=Path())
@@ -18,8 +19,8 @@ def command(
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")],
     detector: Annotated[str, typer.Option(help="How the face is found.")] = _D.detector,
 ) -> None:
-    """Draw what a landmark model does with a face: filters, feature maps, heatmaps, doubts."""
+    """Draw what a landmark model does with a face, layer by layer."""
     from kpcli.workflows.inspect import inspect
 
     for path in inspect(InspectOptions(model, image, out, detector)):
-        typer.echo(path)
+        say(path)

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from kpcli.cli.annotate import Formats, Overwrite, names
+from kpcli.cli.shared import Formats, Overwrite, values
 from kpcli.options import MergeOptions
 
 
 def command(
+    context: typer.Context,
     shards: Annotated[
         list[Path],
         typer.Argument(metavar="SHARD...", help="Outputs of kpcli annotate --shard i/n, all n."),
@@ -20,10 +21,9 @@ def command(
     formats: Formats = "csv",
     overwrite: Overwrite = False,
 ) -> None:
-    """Join the outputs of annotate's shards to what one run would have written."""
-    options = MergeOptions(tuple(shards), out, names(formats), overwrite)
-    from kpcli.workflows.annotate.merge import merge
+    """Join the outputs of annotate's shards."""
+    from kpcli.library import merge
 
-    report = merge(options)
+    report = merge(**values(context, MergeOptions))
     typer.echo(report.summary())
     raise typer.Exit(report.exit_code)

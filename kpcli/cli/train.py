@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kpcli.options import LOSS_NAMES, PRECISIONS, SCHEDULES, AugmentOptions, TrainOptions
-from kpcli.recipes import recipe_options
+from kpcli.cli.shared import ArchitectureName, Root, is_given, values
+from kpcli.options import Loss, Precision, Schedule, TrainBox, TrainOptions
 
 _D = TrainOptions(csv=Path(), out=Path())
 
@@ -21,12 +20,12 @@ def command(
     recipe: Annotated[
         str | None, typer.Option(help="Start from the options of a shipped model's recipe.")
     ] = None,
-    arch: Annotated[str, typer.Option(help="Architecture; see README for the names.")] = _D.arch,
+    arch: Annotated[ArchitectureName, typer.Option(help="Architecture.")] = _D.arch,
     epochs: Annotated[int, typer.Option(min=1)] = _D.epochs,
     batch_size: Annotated[int, typer.Option(min=1)] = _D.batch_size,
     learning_rate: Annotated[float, typer.Option(min=0)] = _D.learning_rate,
     weight_decay: Annotated[float, typer.Option(min=0)] = _D.weight_decay,
-    loss: Annotated[str, typer.Option(help=f"{', '.join(LOSS_NAMES)}.")] = _D.loss,
+    loss: Annotated[Loss, typer.Option(help="Of the points.")] = _D.loss,
     soft_weight: Annotated[
         float,
         typer.Option(
@@ -36,7 +35,7 @@ def command(
             "slide along the outline.",
         ),
     ] = _D.soft_weight,
-    schedule: Annotated[str, typer.Option(help=f"{', '.join(SCHEDULES)}.")] = _D.schedule,
+    schedule: Annotated[Schedule, typer.Option(help="Of the learning rate.")] = _D.schedule,
     warmup_epochs: Annotated[float, typer.Option(min=0)] = _D.warmup_epochs,
     ema: Annotated[
         float, typer.Option(min=0, max=0.99999, help="Momentum of averaged weights; 0: off.")
@@ -56,8 +55,11 @@ def command(
         float, typer.Option(min=0.5, help="Side of the crop over side of the face box.")
     ] = _D.crop_scale,
     face_box: Annotated[
-        str,
-        typer.Option(help="landmarks: tight box as kpcli's detectors give; csv: the CSV's box."),
+        TrainBox,
+        typer.Option(
+            help="landmarks: tight box as kpcli's detectors give; dataset: the CSV's box; image: "
+            "the whole picture."
+        ),
     ] = _D.face_box,
     weights: Annotated[
         str, typer.Option(help="none, a Keras weights file or, for MobileNets, imagenet.")
@@ -65,7 +67,7 @@ def command(
     init: Annotated[
         str | None, typer.Option(help="Bundle (or 'default') whose weights to start from.")
     ] = _D.init,
-    precision: Annotated[str, typer.Option(help=f"{', '.join(PRECISIONS)}.")] = _D.precision,
+    precision: Annotated[Precision, typer.Option(help="Of the arithmetic.")] = _D.precision,
     augment: Annotated[
         float, typer.Option(min=0, help="Strength of augmentation; 0: off, 1: default.")
     ] = 1.0,
@@ -79,31 +81,15 @@ def command(
     cache_mb: Annotated[
         int, typer.Option(min=0, help="Memory for decoded faces, MiB.")
     ] = _D.cache_mb,
-    root: Annotated[
-        Path | None, typer.Option(help="Where the pictures are, if not where the CSV says.")
-    ] = _D.root,
+    root: Root = _D.root,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with this run.")] = False,
 ) -> None:
-    """Train a landmark model on a prepared CSV; the run folder then holds a model bundle."""
-    options = TrainOptions(
-        csv=csv, out=out, arch=arch, epochs=epochs, batch_size=batch_size,
-        learning_rate=learning_rate, weight_decay=weight_decay, loss=loss, soft_weight=soft_weight,
-        schedule=schedule,
-        warmup_epochs=warmup_epochs, ema=ema, clip_norm=clip_norm, patience=patience, val=val,
-        seed=seed, crop_scale=crop_scale, face_box=face_box, weights=weights, init=init,
-        precision=precision, augment=AugmentOptions(strength=augment), negatives=negatives,
-        faces=faces, cache_mb=cache_mb, resume=resume, root=root,
-    )  # fmt: skip
-    if recipe is not None:
-        given = {name for name in context.params if _is_given(context, name)}
-        values = {k: v for k, v in recipe_options(recipe).items() if k not in given}
-        options = replace(options, **values)
-    from kpcli.workflows.train import train
+    """Train a model on a prepared CSV; the run folder then holds its bundle."""
+    chosen = values(context, TrainOptions)
+    given = {name for name in context.params if is_given(context, name)}
+    if recipe is not None:  # which holds where the command line says nothing
+        chosen = {k: v for k, v in chosen.items() if k in given}
+    from kpcli.library import train
 
-    bundle = train(options, say=typer.echo)
-    typer.echo(f"model: {bundle.path}")
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
+    bundle = train(verbose=True, given=given, **chosen)
+    typer.echo(bundle.summary())

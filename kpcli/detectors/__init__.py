@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from kpcli.catalogue import DETECTORS, Detector
-from kpcli.options import DETECT_SIZE
+from kpcli.options import AUTO, DETECT_SIZE
 
 
-def create_detector(spec: str, size: int = DETECT_SIZE) -> Detector:
+def create_detector(spec: str, size: int = DETECT_SIZE, device: str = AUTO) -> Detector:
     """The detector of a spec such as ``haar`` or ``boxes_file:boxes.csv``.
 
-    ``size`` is the long side in pixels at which it looks for faces (where it looks at all).
+    ``size`` is the long side in pixels at which it looks for faces (where it looks at all);
+    ``device``, one of `kpcli.options.DEVICES`, is where kpcli's own detector runs.
 
     Raises
     ------
@@ -21,7 +22,7 @@ def create_detector(spec: str, size: int = DETECT_SIZE) -> Detector:
         If something the detector needs is not installed.
     """
     name, colon, argument = spec.partition(":")
-    return DETECTORS.load(name).create(argument if colon else None, size)
+    return DETECTORS.load(name).create(argument if colon else None, size, device)
 
 
 __all__ = ["DETECTORS", "create_detector"]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from kpcli.errors import InputError, UsageError
@@ -32,6 +32,19 @@ class BoxesFile:
         self._boxes: dict[tuple[Key, int | None], list[FaceBox]] = defaultdict(list)
         self._by_name: dict[str, set[Key]] = defaultdict(set)
         self._read()
+
+    def check(self, paths: Iterable[Path]) -> None:
+        """Raise InputError if the CSV names none of these files: every face would be missed."""
+        paths = list(paths)
+        if not paths or any(self._key(path) is not None for path in paths):
+            return
+        named = sorted("/".join(key) for keys in self._by_name.values() for key in keys)
+        raise InputError(
+            f"{self._path}: names none of the {len(paths)} pictures or videos",
+            expected=f"names such as {paths[0].name}, in the column `file`",
+            actual=", ".join(named[:3]) or "no row",
+            next_step="write the files' own names into the column `file`",
+        )
 
     def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
         """Best score first; see `kpcli.catalogue.Detector`."""
@@ -109,7 +122,7 @@ def _score(row: dict[str, str | None]) -> float:
     return float(text) if text else 1.0
 
 
-def create(argument: str | None, size: int = 0) -> BoxesFile:
+def create(argument: str | None, size: int = 0, device: str = "") -> BoxesFile:
     """Takes the CSV's path; the size is of no meaning."""
     if not argument:
         raise UsageError(

@@ -64,7 +64,7 @@ class Haar:
         )
 
 
-def create(argument: str | None, size: int = DETECT_SIZE) -> Haar:
+def create(argument: str | None, size: int = DETECT_SIZE, device: str = "") -> Haar:
     """The frontal cascade, or the one in the file ``argument`` (its boxes stay as they are).
 
     Pictures are scaled down to the long side ``size`` before the search.

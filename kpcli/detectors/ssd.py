@@ -132,7 +132,7 @@ def _unusable(file: Path, actual: str) -> ModelError:
     )
 
 
-def create(argument: str | None, size: int = DETECT_SIZE) -> SingleShot:
+def create(argument: str | None, size: int = DETECT_SIZE, device: str = "") -> SingleShot:
     """Takes ``FILE`` or ``FILE,CONFIG``; the size is the model's own.
 
     Raises

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kpcli.dataset_csv import image_box
 from kpcli.errors import UsageError
 from kpcli.types import FaceBox, Frame
 
@@ -17,10 +18,10 @@ class WholeImage:
     def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
         """One box a picture; see `kpcli.catalogue.Detector`."""
         sizes = [frame.pixels.shape[:2] for frame in frames]
-        return [[FaceBox(-0.5, -0.5, width - 0.5, height - 0.5)] for height, width in sizes]
+        return [[image_box((width, height))] for height, width in sizes]
 
 
-def create(argument: str | None, size: int = 0) -> WholeImage:
+def create(argument: str | None, size: int = 0, device: str = "") -> WholeImage:
     """Takes no argument; the size is of no meaning."""
     if argument is not None:
         raise UsageError(

@@ -64,7 +64,7 @@ def _unusable(file: Path, error: cv2.error) -> ModelError:
     )
 
 
-def create(argument: str | None, size: int = DETECT_SIZE) -> YuNet:
+def create(argument: str | None, size: int = DETECT_SIZE, device: str = "") -> YuNet:
     """Takes the model's file.
 
     Raises

@@ -26,6 +26,7 @@ def export(
     """See `kpcli.catalogue.ExporterModule`."""
     for package in ("openvino", "onnx", "tf2onnx"):
         need(package, "openvino", "OpenVINO")
+    openvino_runtime.no_telemetry()
     import openvino
 
     with tempfile.TemporaryDirectory() as folder:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.formats.layout import PicturesBeside, find_files
+from kpcli.formats.layout import find_files
 from kpcli.formats.matlab import read_arrays
+from kpcli.formats.pictures import PicturesBeside
 from kpcli.types import Points, Reject, Sample
 
 _POSES = re.compile(r"(_\d{1,2})?_\d+\Z")
@@ -66,7 +67,8 @@ def _points(values: Mapping[str, NDArray[Any]]) -> Points:
     """The points (68, 2) of a .mat file's variables."""
     for name, transposed in _POINTS.items():
         if name in values:
-            found = values[name].astype(np.float32)
+            with np.errstate(over="ignore"):
+                found = values[name].astype(np.float32)
             points = found.T if transposed else found
             if points.ndim == 2 and points.shape[0] == 68 and points.shape[1] >= 2:
                 return np.ascontiguousarray(points[:, :2])

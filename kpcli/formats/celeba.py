@@ -1,4 +1,7 @@
-"""CelebA: list files of 5 points, boxes and the partition; in the wild or aligned."""
+"""CelebA: list files of 5 points, boxes and the partition; in the wild or aligned.
+
+Kaggle's copy has CSVs (without the count, with commas) and a folder within a folder.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +10,44 @@ from pathlib import Path
 
 import numpy as np
 
-from kpcli.formats.layout import find_files, folder_near, holds, is_count, read_text
+from kpcli.errors import InputError
+from kpcli.formats.layout import find_files, folder_near, holds, is_count
+from kpcli.formats.reading import read_text
 from kpcli.types import FaceBox, Reject, Sample
 
-_WILD, _ALIGNED = "list_landmarks_celeba.txt", "list_landmarks_align_celeba.txt"
+_WILD, _ALIGNED = "list_landmarks_celeba", "list_landmarks_align_celeba"
+_LISTS = tuple(f"{name}{ending}" for name in (_WILD, _ALIGNED) for ending in (".txt", ".csv"))
+_IMAGES = "image_id"
+"""The first name of a header."""
 _SPLITS = {"0": "train", "1": "val", "2": "test"}
 
 
 def sniff(root: Path) -> bool:
     """Whether CelebA's landmark list stands at or near ``root``."""
-    return holds(root, _WILD, _ALIGNED, depth=2)
+    return holds(root, *_LISTS, depth=2)
 
 
 def read(root: Path) -> Iterator[Sample | Reject]:
     """One sample a line of the landmark list whose pictures are there."""
     path, images, aligned = _landmark_list(root)
     # The boxes are those of the pictures in the wild; aligned ones have none.
-    boxes = {} if aligned else _table(root, "list_bbox_celeba.txt")
-    splits = _table(root, "list_eval_partition.txt")
-    people = _table(root, "identity_CelebA.txt")
-    lines = read_text(path).splitlines()
-    rows = [(n, line.split()) for n, line in enumerate(lines, start=1) if n > 2 and line.strip()]
+    boxes = {} if aligned else _table(root, "list_bbox_celeba")
+    splits = _table(root, "list_eval_partition")
+    people = _table(root, "identity_CelebA")
+    try:
+        lines = read_text(path).splitlines()
+    except InputError as e:
+        yield Reject(str(path), "damaged file", e.actual)
+        return
+    is_csv = path.suffix.lower() == ".csv"
+    heads = 1 if is_csv else 2
+    rows = [
+        (n, _cells(line)) for n, line in enumerate(lines, start=1) if n > heads and line.strip()
+    ]
     promised = lines[0].strip() if lines else ""
-    if not is_count(promised):
+    if is_csv:
+        pass  # no count to hold it to
+    elif not is_count(promised):
         yield Reject(f"{path}:1", "damaged list", "line 1 must be the number of faces")
     elif int(promised) != len(rows):
         detail = f"line 1 promises {promised} faces, {len(rows)} are there"
@@ -61,7 +79,7 @@ def read(root: Path) -> Iterator[Sample | Reject]:
 
 def _landmark_list(root: Path) -> tuple[Path, Path, bool]:
     """The landmark list, its folder of pictures, and whether it is the aligned one."""
-    lists = {p.name.lower(): p for p in find_files(root, _WILD, _ALIGNED, depth=2)}
+    lists = {p.stem.lower(): p for p in find_files(root, *_LISTS, depth=2)}
     for name, folders in (
         (_WILD, ("img_celeba",)),
         (_ALIGNED, ("img_align_celeba", "img_align_celeba_png")),
@@ -69,21 +87,26 @@ def _landmark_list(root: Path) -> tuple[Path, Path, bool]:
         if name in lists:
             images = folder_near(lists[name].parent, *folders, levels=3)
             if images:
-                return lists[name], images, name == _ALIGNED
+                twice = images / images.name
+                return lists[name], twice if twice.is_dir() else images, name == _ALIGNED
     # No pictures: the samples' pictures are reported missing, one by one.
     name, path = next(iter(lists.items()))
     return path, path.parent / "img_celeba", name == _ALIGNED
 
 
-def _table(root: Path, pattern: str) -> dict[str, list[str]]:
+def _table(root: Path, name: str) -> dict[str, list[str]]:
     """A list file as name to values; empty where there is none."""
     base = root if root.is_dir() else root.parent.parent
     rows = (
-        line.split()
-        for path in find_files(base, pattern, depth=2)
+        _cells(line)
+        for path in find_files(base, f"{name}.txt", f"{name}.csv", depth=2)
         for line in read_text(path).splitlines()
     )
-    return {row[0]: row[1:] for row in rows if len(row) > 1}
+    return {row[0]: row[1:] for row in rows if len(row) > 1 and row[0] != _IMAGES}
+
+
+def _cells(line: str) -> list[str]:
+    return line.replace(",", " ").split()
 
 
 def _split(splits: dict[str, list[str]], name: str) -> str:
@@ -91,7 +114,7 @@ def _split(splits: dict[str, list[str]], name: str) -> str:
         return "train"
     number = splits.get(name, [""])[0]
     if number not in _SPLITS:
-        raise ValueError(f"{name} has no split in list_eval_partition.txt (0, 1 or 2)")
+        raise ValueError(f"{name} has no split in list_eval_partition (0, 1 or 2)")
     return _SPLITS[number]
 
 

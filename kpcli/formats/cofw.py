@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpcli.formats.layout import find_files, holds, split_of
+from kpcli.formats.reading import open_binary
 from kpcli.types import FaceBox, Pixels, Reject, Sample
 
 _PATTERNS = ("COFW_train*.mat", "COFW_test*.mat")
 _N = 29
+LEAST = 256
+"""Bytes of the file that a face takes up at least: its picture is an object of its own."""
 
 
 def sniff(root: Path) -> bool:
@@ -32,10 +35,11 @@ def read(root: Path) -> Iterator[Sample | Reject]:
         split = split_of(path.name) or "train"
         suffix = "T" if split == "test" else "Tr"
         try:
-            with h5py.File(path, "r") as file:
+            with open_binary(path) as raw, h5py.File(raw, "r") as file:
                 pictures, labels, boxes = (file[k + suffix] for k in ("Is", "phis", "bboxes"))
                 if labels.shape[0] != 3 * _N:
                     raise ValueError(f"phis{suffix} holds {labels.shape[0]} rows, not {3 * _N}")
+                _check_number(labels.shape[1], path)
                 for i in range(labels.shape[1]):
                     origin = f"{path}: face {i + 1}"
                     try:
@@ -47,6 +51,15 @@ def read(root: Path) -> Iterator[Sample | Reject]:
                     yield sample
         except Exception as e:
             yield Reject(str(path), "damaged file", str(e) or repr(e))
+
+
+def _check_number(faces: int, path: Path) -> None:
+    """A table may promise more faces than a file can hold: HDF5 stores what was never written as
+    nothing at all.
+    """
+    most = path.stat().st_size // LEAST
+    if faces > most:
+        raise ValueError(f"{faces} faces promised in a file that can hold {most}")
 
 
 def _pixels(values: NDArray[Any]) -> Pixels:

@@ -7,88 +7,81 @@ A file without any part is a set of boxes for a detector; boxes that its author 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.parsers import expat
 
-import numpy as np
-
-from kpcli.dataset_csv import BOXES
-from kpcli.formats.layout import find_files, is_count, place, split_of
-from kpcli.schemes import SCHEMES, scheme_for_count
-from kpcli.types import FaceBox, Reject, Sample
+from kpcli.formats.layout import find_files, is_count, split_of
+from kpcli.formats.named_points import RARE, NamedFace, samples
+from kpcli.formats.pictures import named
+from kpcli.formats.reading import open_binary, root_tag
+from kpcli.formats.unlabelled import told
+from kpcli.schemes import SCHEMES
+from kpcli.types import FaceBox, Note, Reject, Sample
 
 MOST_PARTS = 1000
 """Numbers from here on are no part's."""
-RARE = 0.01
-"""Share of a file's boxes that have a part, at least, if it is one."""
-
-
-@dataclass(slots=True)
-class _Box:
-    image: str
-    line: int
-    corners: FaceBox
-    ignore: bool
-    parts: dict[str, tuple[float, float]] = field(default_factory=dict)
+_SIZES = {scheme.n_points for scheme in SCHEMES.values()}
+_WHOLE = {68, 98}
+"""Numbers of points that nothing but iBUG's and WFLW's mark-up is known to have."""
 
 
 def sniff(root: Path) -> bool:
     """Whether an XML with dlib's ``<dataset>`` stands in ``root``."""
-    return any(_is_dlib(path) for path in find_files(root, "*.xml", depth=1))
+    return any(_is_dlib(path) for path in find_files(root, "*.xml", depth=2))
 
 
-def read(root: Path) -> Iterator[Sample | Reject]:
+def read(root: Path) -> Iterator[Sample | Reject | Note]:
     """One sample a box. The XML's name tells the split, else the picture's folder does."""
-    files = [p for p in find_files(root, "*.xml", depth=1) if _is_dlib(p)]
-    if any(split_of(p.name) for p in files):  # a file of all then repeats them
-        files = [p for p in files if split_of(p.name)]
+    return told(_read(root))
+
+
+def _read(root: Path) -> Iterator[Sample | Reject | Note]:
+    files = [p for p in find_files(root, "*.xml", depth=2) if _is_dlib(p)]
+    if any(split_of(p.stem) for p in files):  # a file of all then repeats them
+        files = [p for p in files if split_of(p.stem)]
     for path in files:
-        boxes, rejects = _parse(path)
+        faces, rejects = _parse(path)
         yield from rejects
-        names = _part_names(boxes)
-        order = _part_order(names)
-        for box in boxes:
-            odd = sorted(box.parts.keys() - names)
-            if odd:
-                detail = f"the other faces have no part named {odd[0][:60]!r}"
-                yield Reject(f"{path}:{box.line}", "damaged label", detail)
-            elif not (box.ignore and order):
-                yield _sample(box, order, path, root)
+        names = _numbered(faces)
+        has_parts = any(face.points for face in faces)
+        if has_parts:
+            faces = [face for face in faces if "invalid" not in face.attributes]
+        yield from samples(faces, root, names)
 
 
 def _is_dlib(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return b"<dataset" in file.read(4096)
-    except OSError:
-        return False
+    return root_tag(path) == "dataset"
 
 
-def _parse(path: Path) -> tuple[list[_Box], list[Reject]]:
+def _parse(path: Path) -> tuple[list[NamedFace], list[Reject]]:
     """All boxes of a file, and what is wrong with it; what stands before a fault is kept."""
     parser = expat.ParserCreate()
-    boxes: list[_Box] = []
+    boxes: list[NamedFace] = []
     rejects: list[Reject] = []
-    image = ""
+    image = Path()
+    split = split_of(path.stem) or ""
 
     def start(tag: str, values: dict[str, str]) -> None:
         nonlocal image
         line = parser.CurrentLineNumber
         try:
             if tag == "image":
-                image = values["file"]
+                image = named(path.parent, values["file"])
             elif tag == "box":
-                boxes.append(_Box(image, line, _corners(values), values.get("ignore") == "1"))
+                face = NamedFace(image, path, f"{path}:{line}", box=_corners(values), split=split)
+                if values.get("ignore") == "1":
+                    face.attributes["invalid"] = "1"
+                boxes.append(face)
             elif tag == "part":
-                boxes[-1].parts[values["name"]] = (float(values["x"]), float(values["y"]))
+                place = (float(values["x"]), float(values["y"]), True)
+                boxes[-1].points[values["name"]] = place
         except (KeyError, ValueError, IndexError) as e:
             rejects.append(Reject(f"{path}:{line}", "damaged label", f"<{tag}>: {e!r}"))
 
     parser.StartElementHandler = start
     try:
-        with path.open("rb") as file:
+        with open_binary(path) as file:
             parser.ParseFile(file)
     except (expat.ExpatError, OSError) as e:
         line = parser.CurrentLineNumber
@@ -101,48 +94,19 @@ def _corners(values: dict[str, str]) -> FaceBox:
     return FaceBox(left, top, left + width, top + height)
 
 
-def _part_names(boxes: list[_Box]) -> set[str]:
-    """The parts that faces have; one damaged name among thousands must not count as a point."""
-    counts = Counter(name for box in boxes for name in box.parts)
-    numbers = {name for name in counts if is_count(name) and int(name) < MOST_PARTS}
-    names = numbers if len(numbers) > len(counts) / 2 else set(counts)
-    return {name for name in names if counts[name] >= RARE * len(boxes)}
+def _numbered(faces: Sequence[NamedFace]) -> list[str]:
+    """The order of parts that are numbers (``7`` and ``07`` are one), all of them; else nothing.
 
-
-def _part_order(names: set[str]) -> list[set[str]]:
-    """For each point the part names that mean it: numbers (``7``, ``07``) count, or by name.
-
-    Numbers start at 0, unless only a start at 1 gives the size of a known scheme.
+    One damaged name among thousands must not count as a point.
     """
-    if not names or not all(is_count(name) for name in names):
-        return [{name} for name in sorted(names)]
-    numbers = {int(name) for name in names}
-    sizes = {scheme.n_points for scheme in SCHEMES.values()}
-    first = 1 if 0 not in numbers and max(numbers) in sizes else 0
-    return [{n for n in names if int(n) == i} for i in range(first, max(numbers) + 1)]
-
-
-def _sample(box: _Box, order: list[set[str]], path: Path, root: Path) -> Sample:
-    image = path.parent / box.image
-    where = place(image, root)
-    points = np.full((len(order), 2), np.nan, np.float32)
-    for i, names in enumerate(order):
-        for name in names & box.parts.keys():
-            points[i] = box.parts[name]
-    attributes = where.attributes
-    if box.ignore:
-        attributes["invalid"] = "1"
-    return Sample(
-        image=image,
-        face=box.corners,
-        points=points,
-        visible=np.asarray(~np.isnan(points).any(axis=1), bool),
-        scheme=scheme_for_count(len(order)) if order else BOXES,
-        dataset=where.dataset,
-        split=split_of(path.name) or where.split,
-        group=where.group(image.stem),
-        subset=where.subset,
-        box_source="file",
-        attributes=attributes,
-        origin=f"{path}:{box.line}",
-    )
+    counts = Counter(name for face in faces for name in face.points)
+    numbers = {n for n in counts if is_count(n) and int(n) < MOST_PARTS}
+    if not counts or len(numbers) <= len(counts) / 2:
+        return []
+    for face in faces:
+        face.points = {str(int(n)) if n in numbers else n: p for n, p in face.points.items()}
+    enough = {int(n) for n in numbers if counts[n] >= RARE * len(faces)} or {0}
+    first, last = min(enough), max(enough)
+    if last + 1 in _WHOLE or (first > 1 and last + 1 in _SIZES):
+        first = 0  # of a known mark-up whose first points are not labelled here
+    return [str(i) for i in range(first, last + 1)]

@@ -12,10 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from kpcli.errors import InputError
-from kpcli.formats.layout import PicturesBeside, find_files, holds, is_count, place, read_text
+from kpcli.formats.layout import find_files, holds, is_count, place
+from kpcli.formats.pictures import PicturesBeside
+from kpcli.formats.reading import read_text
+from kpcli.formats.unlabelled import told
 from kpcli.schemes import scheme_for_count
-from kpcli.types import Points, Reject, Sample
+from kpcli.types import Note, Points, Reject, Sample
 
+LARGEST = 1 << 22
+"""Bytes of a ``.pts`` file."""
 _HEADER = re.compile(r"(version|n_points)\s*:?\s*(\d*)", re.IGNORECASE)
 
 
@@ -24,12 +29,16 @@ def sniff(root: Path) -> bool:
     return holds(root, "*.pts")
 
 
-def read(root: Path) -> Iterator[Sample | Reject]:
+def read(root: Path) -> Iterator[Sample | Reject | Note]:
     """One sample a ``.pts`` file; the layout gives split, subset and source."""
+    return told(_read(root), first=1)
+
+
+def _read(root: Path) -> Iterator[Sample | Reject]:
     picture_beside = PicturesBeside()
     for path in find_files(root, "*.pts"):
         try:
-            points = parse_pts(read_text(path))
+            points = parse_pts(read_text(path, LARGEST))
         except InputError as e:
             yield Reject(str(path), "damaged label", e.actual)
             continue

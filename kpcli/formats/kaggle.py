@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kpcli.formats.layout import find_files, split_of
+from kpcli.formats.reading import read_rows
 from kpcli.schemes import KAGGLE15
 from kpcli.types import Pixels, Reject, Sample
 
@@ -28,20 +28,20 @@ def read(root: Path) -> Iterator[Sample | Reject]:
     for path in find_files(root, "*.csv", depth=0):
         if not _is_kaggle(path):
             continue
-        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-            reader = csv.DictReader(file)
-            try:
-                for number, row in enumerate(reader, start=1):
-                    yield _sample(row, path, number, f"{path}:{reader.line_num}")
-            except csv.Error as e:
-                yield Reject(f"{path}:{reader.line_num}", "damaged file", str(e))
+        rows = read_rows(path, ",")
+        header = next(rows)[1]
+        try:
+            for number, (line, values) in enumerate(rows, start=1):
+                row = dict(zip(header, values, strict=False))
+                yield _sample(row, path, number, f"{path}:{line}")
+        except (ValueError, OSError) as e:
+            yield Reject(str(path), "damaged file", str(e))
 
 
 def _is_kaggle(path: Path) -> bool:
     try:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            header = file.readline(4096).strip().split(",")
-    except OSError:
+        _, header = next(read_rows(path, ","), (0, []))
+    except (OSError, ValueError):
         return False
     return {*_COLUMNS, _IMAGE} <= set(header)
 
@@ -50,7 +50,7 @@ def _sample(row: Mapping[str, str], path: Path, number: int, origin: str) -> Sam
     try:
         points = np.array([_cell(row[c]) for c in _COLUMNS], np.float32).reshape(-1, 2)
         pixels = _pixels(row[_IMAGE])
-    except (ValueError, TypeError, AttributeError) as e:  # a short row holds None
+    except (ValueError, KeyError) as e:  # KeyError: a short row
         return Reject(origin, "damaged label", str(e))
     labelled = np.asarray(~np.isnan(points).any(axis=1), bool)
     points[~labelled] = np.nan

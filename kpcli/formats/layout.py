@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kpcli.errors import InputError
-
-_ENDINGS = ".jpg .jpeg .png .bmp .webp .tif .tiff .ppm .pgm .gif"
+_ENDINGS = ".jpg .jpeg .png .bmp .webp .tif .tiff .ppm .pgm .gif .jfif .heic .heif .avif"
 PICTURE_ENDINGS = tuple(_ENDINGS.split())
 
 _SPLIT_WORDS = {
@@ -35,6 +33,9 @@ _LAYOUT_300W = {
     "02_outdoor": ("test", "private"),
 }
 _COPY = re.compile(r"(_mirror)?(_\d{1,2})?(_mirror)?\Z")
+_ROBOFLOW = re.compile(r"\.rf\.[0-9A-Za-z]+\Z")
+_MIRROR = re.compile(r"_mirror\Z")
+_DIGITS = "0123456789"
 
 
 def find_files(root: Path, *patterns: str, depth: int | None = None) -> Iterator[Path]:
@@ -50,14 +51,35 @@ def find_files(root: Path, *patterns: str, depth: int | None = None) -> Iterator
         if wanted(root.name):
             yield root
         return
-    for folder, folders, files in os.walk(root):
-        folders.sort()
+    for folder, folders, files in walk(root):
         level = len(Path(folder).relative_to(root).parts)
         if depth is not None and level >= depth:
             folders.clear()
-        for name in sorted(files):
-            if wanted(name):
+        for name in files:
+            if wanted(name) and not name.startswith("._"):
                 yield Path(folder, name)
+
+
+def walk(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """`os.walk`, sorted, into linked folders too; none is entered twice, so links may circle.
+
+    Hidden folders hold no labels: caches of editors and of kpcli, macOS's ``__MACOSX``.
+    """
+    been: set[tuple[int, int]] = set()
+    for folder, folders, files in os.walk(root, followlinks=True):
+        try:
+            facts = Path(folder).stat()
+        except OSError:
+            folders.clear()
+            continue
+        if (facts.st_dev, facts.st_ino) in been and facts.st_ino:
+            folders.clear()
+            continue
+        been.add((facts.st_dev, facts.st_ino))
+        # Own folders before linked ones: what is in both keeps its own place.
+        folders[:] = [f for f in folders if not f.startswith(".") and f != "__MACOSX"]
+        folders.sort(key=lambda name: (os.path.islink(os.path.join(folder, name)), name))  # noqa: PTH114, PTH118
+        yield folder, folders, sorted(files)
 
 
 def holds(root: Path, *patterns: str, depth: int | None = None) -> bool:
@@ -68,24 +90,6 @@ def holds(root: Path, *patterns: str, depth: int | None = None) -> bool:
 def is_count(text: str) -> bool:
     """Whether a text is a whole number that something of a label file can be numbered with."""
     return text.isascii() and text.isdigit() and len(text) < 10
-
-
-def read_text(path: Path) -> str:
-    """The text of a label file, UTF-8 (a byte order mark is dropped) or else Latin-1.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read.
-    """
-    try:
-        raw = path.read_bytes()
-    except OSError as e:
-        raise InputError(f"{path}: cannot be read", actual=str(e)) from e
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
 
 
 def folder_near(start: Path, *names: str, levels: int = 4) -> Path | None:
@@ -106,27 +110,38 @@ def split_of(*names: str) -> str | None:
     return None
 
 
-class PicturesBeside:
-    """Finds the picture beside a label file; lists each folder once."""
-
-    def __init__(self) -> None:
-        self._folders: dict[Path, dict[str, Path]] = {}
-
-    def __call__(self, label: Path) -> Path:
-        """The picture of the same stem, with any ending; ``.jpg`` if there is none."""
-        if label.parent not in self._folders:
-            self._folders[label.parent] = _pictures(label.parent)
-        return self._folders[label.parent].get(label.stem, label.with_suffix(".jpg"))
+def absolute(path: Path) -> Path:
+    """The path from the top, without ``..``; links are kept, as people name things by them."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
 
 
-def _pictures(folder: Path) -> dict[str, Path]:
-    """Stem to picture of one folder; of several endings the first of `PICTURE_ENDINGS`."""
-    found: dict[str, Path] = {}
-    ranks = {ending: i for i, ending in enumerate(PICTURE_ENDINGS)}
-    files = [p for p in folder.iterdir() if p.suffix.lower() in ranks]
-    for path in sorted(files, key=lambda p: -ranks[p.suffix.lower()]):
-        found[path.stem] = path
-    return found
+def inner_folders(path: Path, root: Path) -> tuple[str, ...]:
+    """The names of the folders between ``root`` and a file below it; none for others."""
+    base = absolute(root if root.is_dir() else root.parent)
+    folder = absolute(path).parent
+    return folder.relative_to(base).parts if folder.is_relative_to(base) else ()
+
+
+def label_split(image: Path, root: Path, label: Path, *, of_many: bool = True) -> str:
+    """The split that a picture's folders, a label file's name or its folders tell, else train.
+
+    The picture's folders tell most, then the file's name (where it holds the labels ``of_many``
+    pictures, else that is the picture's), then its folders, then the folder that was asked for.
+    """
+    base = absolute(root if root.is_dir() else root.parent)
+    return (
+        split_of(*inner_folders(image, root))
+        or (split_of(label.stem) if of_many else None)
+        or split_of(*inner_folders(label, root))
+        or _SPLIT_WORDS.get(base.name.lower())
+        or "train"
+    )
+
+
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A key by which ``P2`` comes before ``P10``."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return tuple((0, int(p), p) if p[0] in _DIGITS else (1, 0, p) for p in parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +154,14 @@ class Place:
     subset: str
 
     def group(self, stem: str) -> str:
-        """The picture's group: faces and mirrored copies of one picture share it."""
-        return "/".join(p for p in (self.dataset, self.source, _COPY.sub("", stem)) if p)
+        """The picture's group: mirrored copies of a picture share it.
+
+        So do Roboflow's variants of one picture, ``NAME_jpg.rf.HASH``; in 300-W so do its faces,
+        ``NAME_1`` and ``NAME_2``. Elsewhere ``hand_1 .. hand_60`` are as many pictures.
+        """
+        copies = _COPY if self.dataset == "300w" else _MIRROR
+        name = copies.sub("", _ROBOFLOW.sub("", stem))
+        return "/".join(p for p in (self.dataset, self.source, name) if p)
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -153,9 +174,8 @@ def place(path: Path, root: Path) -> Place:
     The folders of 300-W are known by name, also where ``root`` is one of them
     (``prepare 300w/helen/testset``). Of other datasets, ``root`` gives the name.
     """
-    base = (root if root.is_dir() else root.parent).resolve()
-    folder = path.parent.resolve()
-    inner = folder.relative_to(base).parts if folder.is_relative_to(base) else ()
+    base = absolute(root if root.is_dir() else root.parent)
+    inner = inner_folders(path, root)
     names = (base.parent.name, base.name, *inner)
     for end in range(len(names), 1, -1):
         for key in ("/".join(names[end - 2 : end]), names[end - 1]):

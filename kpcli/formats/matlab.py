@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kpcli.formats.reading import open_binary
+
 _HEADER = 128
 _MATRIX, _COMPRESSED = 14, 15
 _TYPES = {
@@ -24,6 +26,8 @@ _NUMBERS = range(6, 16)
 """Classes of arrays of numbers: double, single, and integers of 8 to 64 bits."""
 _MOST = 2**26
 """Bytes of one variable."""
+_LARGEST = 2**28
+"""Bytes of one file."""
 
 
 def read_arrays(path: Path, names: Collection[str]) -> dict[str, NDArray[Any]]:
@@ -36,7 +40,10 @@ def read_arrays(path: Path, names: Collection[str]) -> dict[str, NDArray[Any]]:
     OSError
         If it cannot be read.
     """
-    data = path.read_bytes()
+    with open_binary(path) as file:
+        data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise ValueError(f"more than {_LARGEST} bytes")
     order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
     if order is None:
         raise ValueError("expected a MATLAB file of version 5")

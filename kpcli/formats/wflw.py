@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kpcli.formats.layout import find_files, folder_near, holds, read_text, split_of
+from kpcli.errors import InputError
+from kpcli.formats.layout import find_files, folder_near, holds, split_of
+from kpcli.formats.pictures import named
+from kpcli.formats.reading import read_text
 from kpcli.types import FaceBox, Reject, Sample
 
 ATTRIBUTES = ("pose", "expression", "illumination", "makeup", "occlusion", "blur")
@@ -35,7 +38,12 @@ def read(root: Path) -> Iterator[Sample | Reject]:
 def _read_list(path: Path, subsets: dict[str, set[str]]) -> Iterator[Sample | Reject]:
     images = folder_near(path.parent, "WFLW_images") or path.parent
     split = split_of(path.name) or "train"
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    try:
+        text = read_text(path)
+    except InputError as e:
+        yield Reject(str(path), "damaged file", e.actual)
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         origin = f"{path}:{number}"
@@ -63,7 +71,7 @@ def _sample(
     key = _key(values, name)
     attributes |= {name: "1" for name, faces in subsets.items() if key in faces}
     return Sample(
-        image=images / name,
+        image=named(images, name),
         face=face,
         points=numbers[:_COORDINATES].reshape(-1, 2),
         visible=np.ones(98, bool),
@@ -94,7 +102,10 @@ def _subset_lists(root: Path) -> dict[str, set[str]]:
     for path in find_files(root, "list_98pt_test_*.txt", depth=3):
         match = _SUBSET.match(path.name)
         if match and match[1] in ATTRIBUTES:
-            rows = [line.split() for line in read_text(path).splitlines()]
+            try:
+                rows = [line.split() for line in read_text(path).splitlines()]
+            except InputError:  # a list that only names subsets
+                continue
             subsets[match[1]] = {
                 _key(row, " ".join(row[_COORDINATES:])) for row in rows if len(row) > _COORDINATES
             }

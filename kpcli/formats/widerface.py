@@ -14,15 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from kpcli.dataset_csv import BOXES
-from kpcli.formats.layout import (
-    PICTURE_ENDINGS,
-    find_files,
-    folder_near,
-    holds,
-    is_count,
-    read_text,
-    split_of,
-)
+from kpcli.errors import InputError
+from kpcli.formats.layout import PICTURE_ENDINGS, find_files, folder_near, holds, is_count, split_of
+from kpcli.formats.reading import read_text
 from kpcli.types import FaceBox, Reject, Sample
 
 ATTRIBUTES = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
@@ -45,7 +39,12 @@ def read(root: Path) -> Iterator[Sample | Reject]:
     for path in find_files(root, _PATTERN, depth=2):
         split = split_of(path.name) or "train"
         images = folder_near(path.parent, f"WIDER_{split}/images", f"WIDER_{split}", levels=3)
-        for number, name, lines in _pictures(read_text(path)):
+        try:
+            text = read_text(path)
+        except InputError as e:
+            yield Reject(str(path), "damaged file", e.actual)
+            continue
+        for number, name, lines in _pictures(text):
             try:
                 boxes = _boxes(lines)
             except ValueError as e:

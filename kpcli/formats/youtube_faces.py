@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kpcli.formats.layout import find_files, holds, read_text, split_of
+from kpcli.errors import InputError
+from kpcli.formats.layout import find_files, holds, split_of
+from kpcli.formats.reading import LARGEST_FIELD, read_text
 from kpcli.types import Reject, Sample
 
 _PATTERN = "*_frames_keypoints.csv"
@@ -25,7 +27,13 @@ def read(root: Path) -> Iterator[Sample | Reject]:
     """One sample a row; pictures lie in ``training/`` and ``test/`` beside the CSVs."""
     for path in find_files(root, _PATTERN, depth=1):
         folder = path.parent / path.name.split("_frames", 1)[0]
-        reader = csv.reader(read_text(path).splitlines())
+        csv.field_size_limit(LARGEST_FIELD)
+        try:
+            text = read_text(path)
+        except InputError as e:
+            yield Reject(str(path), "damaged file", e.actual)
+            continue
+        reader = csv.reader(text.splitlines())
         split = split_of(path.name) or "train"
         try:
             next(reader, None)

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from kpcli.boxes import suppress
-from kpcli.catalogue import DETECTORS, Detector
+from kpcli.catalogue import DETECTORS, Detector, GlancingDetector
+from kpcli.choices import checked
 from kpcli.detectors import create_detector
 from kpcli.images import read_image
 from kpcli.inference.appearance import thumbnail
 from kpcli.inference.head_pose import head_pose
 from kpcli.inference.identity import Scene, Tracker, same_scene, scene_of
+from kpcli.inference.measures import measure
 from kpcli.inference.propagation import Follower
 from kpcli.inference.smoothing import OneEuro
 from kpcli.inference.upright import FacePredictor, Look, landmarks
@@ -80,12 +82,19 @@ class FaceFinder:
         options = options or FaceOptions()
         if isinstance(detector, str):
             choices["detector"], detector = detector, None
-        self.options = options = replace(options, **choices)
-        self._detector = detector or create_detector(options.detector, options.detect_size)
+        self.options = options = replace(options, **checked(FaceOptions, choices))
+        self._detector = detector or create_detector(
+            options.detector, options.detect_size, options.device
+        )
         if predictor is None:
             from kpcli.inference.predictor import Predictor
 
-            predictor = Predictor(ModelBundle.open(options.model), options.runtime, tta=options.tta)
+            predictor = Predictor(
+                ModelBundle.open(options.model),
+                options.runtime,
+                tta=options.tta,
+                device=options.device,
+            )
         self._predictor = predictor
         self.scheme = predictor.card.landmark_scheme
         self.runtime_line = str(getattr(predictor, "runtime_line", ""))
@@ -94,6 +103,9 @@ class FaceFinder:
         # Boxes that are given are not to be improved upon, unless they are few.
         self._given = DETECTORS.load(options.detector.partition(":")[0]).GIVEN
         self._following = options.detect_every > 1 or not self._given
+        # Without a cheap look, "where something changes" is every frame.
+        self._glancing = self._detector if isinstance(self._detector, GlancingDetector) else None
+        self._every = options.detect_every or (0 if self._glancing else 1)
         self._begin(None)
 
     def picture(self, picture: str | Path | Pixels) -> tuple[Face, ...]:
@@ -148,7 +160,7 @@ class FaceFinder:
         self._tracked = source
         self._tracker = Tracker()
         self._filters: defaultdict[int, OneEuro] = defaultdict(OneEuro)
-        self._follower = Follower(self.options.detect_every, self.scheme)
+        self._follower = Follower(self._every, self.scheme)
         self._scene: Scene | None = None
 
     def _follows(self, frame: Frame) -> bool:
@@ -181,11 +193,11 @@ class FaceFinder:
         """The faces of a video's next frame: where the last ones went, and new ones."""
         scene, seconds = scene_of(frame.pixels), frame.seconds
         if self._scene is not None and not same_scene(self._scene, scene):
-            self._follower = Follower(self.options.detect_every, self.scheme)
+            self._follower = Follower(self._every, self.scheme)
         self._scene = scene
         follower = self._follower
         lost: set[int] = set()
-        if not follower.due:
+        if not follower.due(seconds) and not self._changed(frame):
             (faces,) = self._predict([frame], [follower.expected()])
             lost = follower.lost(faces)
             if not lost:
@@ -193,6 +205,13 @@ class FaceFinder:
         (detected,) = self._detect([frame])
         (faces,) = self._predict([frame], [follower.joined(detected, seconds, lost)])
         return follower.saw(faces, seconds)
+
+    def _changed(self, frame: Frame) -> bool:
+        """Whether a cheap look, where one is due, sees what the last frames did not."""
+        if self._glancing is None or not self._follower.glance_due(frame.seconds):
+            return False
+        (boxes,) = self._glancing.glance([frame])
+        return self._follower.glanced(boxes, frame.seconds)
 
     def _kept(self, faces: list[Face]) -> list[Face]:
         """Those that are sure enough, one a face, and of them the surest, in their order."""
@@ -216,7 +235,7 @@ class FaceFinder:
         return sorted(numbered, key=lambda face: face.track)
 
     def _enriched(self, frame: Frame, face: Face) -> Face:
-        """The face with its pose and its smoothed points, where they are wanted."""
+        """The face with its pose, its smoothed points and its measures, where they are wanted."""
         if self._pose:
             height, width = frame.pixels.shape[:2]
             face = replace(face, pose=head_pose(face.points, width, height))
@@ -225,6 +244,8 @@ class FaceFinder:
             if frame.moving:
                 points = self._filters[face.track](points, face.box.side, frame.seconds)
             face = replace(face, smoothed=points)
+        if self.options.measures:
+            face = replace(face, measures=measure(face, self.scheme, frame.pixels))
         return face
 
 

@@ -13,8 +13,8 @@ from kpcli.errors import ModelError, UsageError
 from kpcli.geometry import flip_points
 from kpcli.images import to_gray
 from kpcli.model_bundle import ModelBundle
-from kpcli.options import FLIP, NO_TTA, TTAS
-from kpcli.runtimes import AUTO, open_runtime
+from kpcli.options import AUTO, FLIP, NO_TTA, TTAS
+from kpcli.runtimes import open_runtime
 from kpcli.types import Pixels
 
 Floats = NDArray[np.float32]
@@ -60,7 +60,12 @@ class Predictor:
     """
 
     def __init__(
-        self, bundle: ModelBundle, runtime: str = AUTO, threads: int = 0, tta: str = NO_TTA
+        self,
+        bundle: ModelBundle,
+        runtime: str = AUTO,
+        threads: int = 0,
+        tta: str = NO_TTA,
+        device: str = AUTO,
     ) -> None:
         self.card = bundle.card
         if self.card.task != "landmarks":
@@ -75,7 +80,7 @@ class Predictor:
                 f"--tta {tta}: scheme {self.card.landmark_scheme.name} has no left/right order",
                 next_step="leave --tta out",
             )
-        self._runtime = open_runtime(bundle, runtime, threads)
+        self._runtime = open_runtime(bundle, runtime, threads, device)
         self.runtime_line = self._runtime.line
 
     def predict(self, crops: Pixels) -> PredictedFaces:

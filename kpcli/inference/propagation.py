@@ -1,7 +1,11 @@
 """Follow the faces of a video by their own landmarks.
 
 A face's landmarks tell where to look for it in the next frame, more steadily than a detector does;
-the detector finds new faces and confirms the old ones, and may rest between.
+the detector finds new faces and confirms the old ones, and may rest between. It looks at every Nth
+frame, or, which is the default, where something changes: a cheap look every `GLANCE_EVERY` seconds
+(at every frame without a face), the full one when that sees a new face or none where one is
+followed, when a face is lost, at a cut, and every `LOOK_EVERY` seconds for faces that are too small
+for the cheap look.
 """
 
 from __future__ import annotations
@@ -29,6 +33,14 @@ COVERED = 0.5
 that it sees, is that one: its landmarks are drawn from the place that the face has left."""
 TRUST = 0.7
 """A detected box that overlaps the expected one so far confirms it; else it replaces it."""
+GLANCE_EVERY, LOOK_EVERY = 0.12, 0.5
+"""Seconds between two cheap, and two full looks of the detector, where all is as it was."""
+EMPTY_LOOK_EVERY = 0.16
+"""Seconds between two full looks where there is no face: one that enters may be small."""
+MET = 0.3
+"""Two boxes that overlap so far show one face where the look was a cheap one."""
+NEW_SCORE = 0.5
+"""Score from which on the cheap look's box of no followed face is a reason for the full look."""
 UNREST = 0.04
 """Face sides that a still face's box moves from frame to frame."""
 DRIFT = 0.12
@@ -43,6 +55,8 @@ class _Followed:
     sure: float
     confirmed: float
     centre: tuple[float, float]
+    glimpsed: bool = False
+    """Whether the last cheap look saw it."""
 
     @classmethod
     def met(cls, box: FaceBox, seconds: float) -> _Followed:
@@ -61,10 +75,10 @@ class _Followed:
         length = math.hypot(dx, dy)
         share = max(0.0, 1 - UNREST * box.side / length) if length else 0.0
         if not share and _near(box, self.box):
-            return _Followed(self.box, sure, self.confirmed, (x, y))
+            return _Followed(self.box, sure, self.confirmed, (x, y), self.glimpsed)
         dx, dy = share * dx, share * dy
         ahead = FaceBox(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy, box.score)
-        return _Followed(ahead, sure, self.confirmed, (x, y))
+        return _Followed(ahead, sure, self.confirmed, (x, y), self.glimpsed)
 
 
 def _near(box: FaceBox, other: FaceBox) -> bool:
@@ -98,6 +112,10 @@ def _covered(box: FaceBox, other: FaceBox) -> bool:
     return min(width, height) > 0 and width * height > COVERED * min(box.area, other.area)
 
 
+def _meet(box: FaceBox, other: FaceBox) -> bool:
+    return box.iou(other) > MET or _covered(box, other)
+
+
 def _any_same(box: FaceBox, others: Sequence[FaceBox]) -> bool:
     return any(box.iou(other) > SAME for other in others)
 
@@ -108,7 +126,7 @@ class Follower:
     Parameters
     ----------
     every : int
-        The detector looks at least at every such frame.
+        The detector looks at least at every such frame; 0: where something changes.
     scheme : LandmarkScheme
     """
 
@@ -116,13 +134,37 @@ class Follower:
         self._every = every
         self._scheme = scheme
         self._age = every
+        self._looked = self._glanced = -math.inf
         self._faces: list[_Followed] = []
         self._tried: list[_Followed] = []
 
-    @property
-    def due(self) -> bool:
-        """Whether the detector must look at the next frame."""
-        return self._age >= self._every or not self._faces
+    def due(self, seconds: float) -> bool:
+        """Whether the detector must look at the next frame, at this time."""
+        if self._every:
+            return self._age >= self._every or not self._faces
+        return seconds - self._looked >= (LOOK_EVERY if self._faces else EMPTY_LOOK_EVERY)
+
+    def glance_due(self, seconds: float) -> bool:
+        """Whether a cheap look at the next frame is due, where the full one is not."""
+        if self._every:
+            return False
+        return not self._faces or seconds - self._glanced >= GLANCE_EVERY
+
+    def glanced(self, boxes: Sequence[FaceBox], seconds: float) -> bool:
+        """Whether the cheap look's boxes ask for the full one: a face is new, or gone.
+
+        Faces of which it sees as little as before are not gone: they are too small for it.
+        """
+        self._glanced = seconds
+        sure = [box for box in boxes if box.score >= NEW_SCORE]
+        new = [box for box in sure if not any(_meet(box, face.box) for face in self._faces)]
+        seen = [any(_meet(f.box, box) for box in boxes) for f in self._faces]
+        gone = any(f.glimpsed and not s for f, s in zip(self._faces, seen, strict=True))
+        self._faces = [
+            replace(f, glimpsed=s, confirmed=seconds if s else f.confirmed)
+            for f, s in zip(self._faces, seen, strict=True)
+        ]
+        return bool(new) or gone
 
     def expected(self) -> list[FaceBox]:
         """Where the faces of the last frame are looked for in this one."""
@@ -150,6 +192,7 @@ class Follower:
         ]
         self._tried = new + unseen
         self._age = 0
+        self._looked = self._glanced = seconds
         return [face.box for face in self._tried]
 
     def lost(self, faces: Sequence[Face], drift: float = DRIFT) -> set[int]:

@@ -7,9 +7,11 @@ from importlib.util import find_spec
 from kpcli import catalogue
 from kpcli.errors import ModelError
 from kpcli.model_bundle import ModelBundle
+from kpcli.options import AUTO
+from kpcli.runtimes.probe import check_outputs
+from kpcli.runtimes.processor import int8_is_fast
 
-AUTO = "auto"
-
+FLOAT = "onnx_float"
 _limit = 0
 
 
@@ -19,39 +21,52 @@ def limit_threads(count: int) -> None:
     _limit = count
 
 
-def open_runtime(bundle: ModelBundle, name: str = AUTO, threads: int = 0) -> catalogue.Runtime:
+def open_runtime(
+    bundle: ModelBundle, name: str = AUTO, threads: int = 0, device: str = AUTO
+) -> catalogue.Runtime:
     """The bundle's model, ready to run.
 
     Parameters
     ----------
     bundle : ModelBundle
     name : str
-        A name of `catalogue.RUNTIMES`, or ``auto``: the first of them, in the table's order,
-        whose file is in the bundle and whose library is installed.
+        A name of `catalogue.RUNTIMES`, or ``auto``: the first that is `usable`.
     threads : int
         CPU threads of one run; 0: as many as the library likes.
+    device : str
+        One of `kpcli.options.DEVICES`.
 
     Raises
     ------
     UsageError
         If there is no such runtime.
     ModelError
-        If the bundle lacks its file, its library is not installed, or the file is damaged.
+        If the bundle lacks its file, its library is not installed, the file is damaged, or the
+        model is not what the card says.
     """
     if name == AUTO:
-        name = _fastest(bundle)
+        name = _fastest(bundle, device)
     module = catalogue.RUNTIMES.load(name)
     _check(bundle, name, module)
-    return module.create(bundle.path / module.FILE, threads or _limit)
+    file = bundle.file(module.FILE)
+    runtime = module.create(file, threads or _limit, device)
+    check_outputs(runtime, bundle.card, file)
+    return runtime
 
 
 def usable(bundle: ModelBundle) -> list[str]:
-    """Names of the runtimes that can run this bundle here, fastest first."""
-    return [name for name in catalogue.RUNTIMES if _lacks(bundle, name) is None]
+    """Names of the runtimes that can run this bundle here, fastest first.
+
+    The order is the table's, but for float32 before int8 where the processor asks for it.
+    """
+    names = [name for name in catalogue.RUNTIMES if _lacks(bundle, name) is None]
+    return names if int8_is_fast() else sorted(names, key=lambda name: name != FLOAT)
 
 
-def _fastest(bundle: ModelBundle) -> str:
+def _fastest(bundle: ModelBundle, device: str) -> str:
     names = usable(bundle)
+    if device not in (AUTO, "cpu"):  # only ONNX Runtime asks for one, and a GPU likes floats
+        names = [name for name in (FLOAT, "onnx") if name in names]
     if not names:
         files = [catalogue.RUNTIMES.load(name).FILE for name in catalogue.RUNTIMES]
         raise ModelError(
@@ -82,5 +97,5 @@ def _check(bundle: ModelBundle, name: str, module: catalogue.RuntimeModule) -> N
     if lacks == "library":
         raise ModelError(
             f"the runtime {name} needs {module.PACKAGE}, which is not installed",
-            next_step=f"pip install '{module.INSTALL}'",
+            next_step=f"pip install {module.INSTALL}",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpcli.errors import ModelError
+from kpcli.options import AUTO
+from kpcli.runtimes.hush import hushed
+from kpcli.runtimes.keras_check import check_keras_file
+from kpcli.runtimes.processor import only_by_onnx
 
 FILE = "model.keras"
 PACKAGE = "keras"
 INSTALL = "keras"
+BACKENDS = ("tensorflow", "jax", "torch")
+"""Backends of Keras that can train."""
 
 
 def quiet() -> None:
@@ -24,6 +31,36 @@ def quiet() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def start_keras(*, training: bool = False) -> Any:
+    """Import Keras with the backend that the user wants; TensorFlow where nothing is said.
+
+    Raises
+    ------
+    ModelError
+        If there is no such backend, it is not installed, or it cannot train where it is to.
+    """
+    quiet()
+    plain = "keras" in sys.modules or os.environ["TF_CPP_MIN_LOG_LEVEL"] != "3"
+    wanted = os.environ.get("KERAS_BACKEND") or "of Keras' own settings"
+    try:
+        with contextlib.nullcontext() if plain else hushed():
+            import keras
+    except (ImportError, ValueError) as e:
+        raise ModelError(
+            f"Keras cannot start with the backend {wanted}",
+            expected=f"one of {', '.join(BACKENDS)}, installed",
+            actual=str(e).partition("\n")[0],
+            next_step="unset KERAS_BACKEND, or set it to tensorflow",
+        ) from e
+    if training and keras.backend.backend() not in BACKENDS:
+        raise ModelError(
+            f"the Keras backend {keras.backend.backend()} cannot train",
+            expected=f"one of {', '.join(BACKENDS)}",
+            next_step="unset KERAS_BACKEND, or set it to tensorflow",
+        )
+    return keras
 
 
 def load_model(path: Path) -> Any:
@@ -34,26 +71,27 @@ def load_model(path: Path) -> Any:
     ModelError
         If the file is missing or damaged.
     """
-    quiet()
-    import keras
-
+    keras = start_keras()
     import kpcli.architectures.layers  # noqa: F401  registers our layers
 
     if not path.is_file():
         raise ModelError(f"{path}: the bundle holds no weights", expected="model.keras")
     try:
-        return keras.saving.load_model(path, compile=False)
+        check_keras_file(path)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as e:  # Keras raises zip, JSON, HDF5 and its own errors for damaged files
-        raise ModelError(f"{path}: cannot be loaded", actual=f"{type(e).__name__}: {e}") from e
+        raise ModelError(
+            f"{path}: cannot be loaded",
+            actual=f"{type(e).__name__}: {e}",
+            next_step="get the whole bundle once more from where it came from, or train it anew",
+        ) from e
 
 
 class KerasRuntime:
     """Runs model.keras as one compiled function on whatever backend Keras has."""
 
     def __init__(self, path: Path, threads: int = 0) -> None:
-        quiet()
-        import keras
-
+        keras = start_keras()
         if threads:
             _limit_threads(threads)
         self._call = compiled_call(load_model(path))
@@ -87,8 +125,9 @@ def compiled_call(model: Any) -> Callable[[Any], Any]:
     return lambda x: model(x, training=False)
 
 
-def create(path: Path, threads: int = 0) -> KerasRuntime:
+def create(path: Path, threads: int = 0, device: str = AUTO) -> KerasRuntime:
     """See `kpcli.catalogue.RuntimeModule`."""
+    only_by_onnx(device)
     return KerasRuntime(path, threads)
 
 

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpcli.errors import ModelError
+from kpcli.options import AUTO
+from kpcli.runtimes.processor import only_by_onnx
 
 FILE = "model.tflite"
 PACKAGE = "ai_edge_litert"
-INSTALL = "kpcli[litert]"
+INSTALL = "ai-edge-litert"
 
 
 class LitertRuntime:
@@ -57,6 +59,7 @@ class LitertRuntime:
         }
 
 
-def create(path: Path, threads: int = 0) -> LitertRuntime:
+def create(path: Path, threads: int = 0, device: str = AUTO) -> LitertRuntime:
     """See `kpcli.catalogue.RuntimeModule`."""
+    only_by_onnx(device)
     return LitertRuntime(path, threads)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kpcli.errors import ModelError
+from kpcli.options import AUTO
+from kpcli.runtimes.processor import only_by_onnx
 
 FILE = "openvino"
 PACKAGE = "openvino"
-INSTALL = "kpcli[openvino]"
+INSTALL = "openvino"
 GRAPH = "model.xml"
 OUTPUTS = "kpcli_outputs"
 """Where the graph's own notes list the names of its outputs."""
+
+
+def no_telemetry() -> None:
+    """Have OpenVINO, before it is imported, do without the package that reports to Intel."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
 class OpenvinoRuntime:
@@ -29,6 +37,7 @@ class OpenvinoRuntime:
     """
 
     def __init__(self, path: Path, threads: int = 0) -> None:
+        no_telemetry()
         import openvino
 
         # Else it rounds to bfloat16 on CPUs that can: other numbers on other machines.
@@ -54,6 +63,7 @@ class OpenvinoRuntime:
         }
 
 
-def create(path: Path, threads: int = 0) -> OpenvinoRuntime:
+def create(path: Path, threads: int = 0, device: str = AUTO) -> OpenvinoRuntime:
     """See `kpcli.catalogue.RuntimeModule`."""
+    only_by_onnx(device)
     return OpenvinoRuntime(path, threads)

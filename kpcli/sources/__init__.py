@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from kpcli.errors import InputError
 from kpcli.images import MAX_PIXELS
 from kpcli.media import VIDEO, kind_of
 from kpcli.options import ALL_FRAMES, FrameSelection
@@ -31,6 +32,8 @@ def read_frames(
     InputError
         If the file is unusable; where frames were yielded before, the file ends damaged.
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InputError(f"{path}: no file that can be read", actual="a folder, pipe or device")
     kind = kind_of(path)
     if kind == VIDEO or (not kind and (is_video(path) or not is_media(path))):
         from kpcli.sources.video import video_frames

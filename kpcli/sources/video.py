@@ -162,7 +162,7 @@ class _Reader:
             more = f" and {len(damage) - 1} more" if len(damage) > 1 else ""
             raise InputError(f"{path}: the video is damaged", actual=damage[0] + more)
         missing = missing_bytes(path, self._container.format.name)
-        listed = len(self._stream.index_entries)
+        listed = len(getattr(self._stream, "index_entries", ()))  # PyAV 17
         if missing or self._read < listed:
             raise InputError(
                 f"{path}: the video ends early",

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kpcli.dataset_csv import image_box, with_landmark_box
 from kpcli.errors import InputError
 from kpcli.geometry import CropTransform
-from kpcli.images import read_image, to_gray
+from kpcli.images import read_image, to_gray, upright_size
 from kpcli.progress import progress
 from kpcli.types import FaceBox, Pixels, Points, Sample
 
+COUNTED = 100
+"""Faces by which `box_share` tells how large boxes are in their pictures."""
 REGION = 2.1
 """Side of a cached region over side of the face box: what a turned, shifted crop may show."""
 
@@ -61,6 +66,19 @@ def cut_region(sample: Sample, crop: CropFormat, pixels: Pixels) -> Region:
     return Region(transform.to_crop(pixels), points, box, sample.visible)
 
 
+def labelled_picture(path: Path, origin: str) -> Pixels:
+    """`read_image`, with the way out where the pictures were moved after `kpcli prepare`."""
+    try:
+        return read_image(path)
+    except InputError as e:
+        raise InputError(
+            f"{origin}: {e.what}",
+            actual=e.actual,
+            next_step="restore the picture, say with --root where the pictures are now, or run "
+            "`kpcli prepare` again",
+        ) from e
+
+
 class FaceStore:
     """Regions of many faces, decoded once and kept up to a bound of memory.
 
@@ -85,14 +103,7 @@ class FaceStore:
 
     def _load(self, index: int) -> Region:
         sample = self.samples[index]
-        try:
-            return cut_region(sample, self.crop, read_image(sample.image))
-        except InputError as e:
-            raise InputError(
-                f"{sample.origin}: {e.what}",
-                actual=e.actual,
-                next_step="restore the picture, or run `kpcli prepare` again",
-            ) from e
+        return cut_region(sample, self.crop, labelled_picture(sample.image, sample.origin))
 
     def release(self) -> None:
         """Let go of the faces in memory; they are decoded again if asked for."""
@@ -103,6 +114,26 @@ class FaceStore:
 
     def __getitem__(self, index: int) -> Region:
         return self._kept[index] if index in self._kept else self._load(index)
+
+
+def boxed_as(samples: Sequence[Sample], face_box: str) -> list[Sample]:
+    """The samples with their boxes of the kind that a model is to be trained on.
+
+    ``face_box``: see TrainOptions.face_box.
+    """
+    if face_box == "landmarks":
+        return [with_landmark_box(s) for s in samples]
+    if face_box == "image":
+        sizes = {path: upright_size(path) for path in {s.image for s in samples}}
+        return [replace(s, face=image_box(sizes[s.image]), box_source="image") for s in samples]
+    return list(samples)
+
+
+def box_share(samples: Sequence[Sample]) -> float:
+    """Median side of the boxes over the long side of their pictures, of `COUNTED` at most."""
+    chosen = samples[:: max(1, len(samples) // COUNTED)]
+    shares = [s.face.side / max(upright_size(s.image)) for s in chosen if s.face is not None]
+    return round(statistics.median(shares), 4)
 
 
 def plain_crop(region: Region, crop: CropFormat) -> tuple[Pixels, Points]:

@@ -1,23 +1,19 @@
-"""The training loop: schedule, averaged weights, checkpoints that survive a kill, best-so-far."""
+"""The training loop of every task: schedule, averaged weights, the end of an epoch."""
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Protocol
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.errors import InputError, ModelError
-from kpcli.files import atomic_path
+from kpcli.errors import InputError
 from kpcli.options import TrainOptions
-from kpcli.training.landmarks.losses import LOSSES
-from kpcli.training.landmarks.model import LandmarkTrainer
+from kpcli.training.run_folder import RunFolder
 
 STEP_AT, STEP_FACTOR = (0.6, 0.85), 0.1
 STATISTICS_MOMENTUM = 0.98
@@ -61,13 +57,6 @@ class EpochBatches(Protocol):
         """Shuffle for this epoch (numbered from 0)."""
 
 
-def compiled(network: keras.Model, options: TrainOptions, steps: int) -> LandmarkTrainer:
-    """The trainer of a landmark network, ready for `run`; ``steps`` is that of an epoch."""
-    trainer = LandmarkTrainer(network, LOSSES[options.loss])
-    prepare_trainer(trainer, options, steps)
-    return trainer
-
-
 def prepare_trainer(trainer: Any, options: TrainOptions, steps: int) -> None:
     """Give a trainer (a keras.Model around a ``network``) its optimiser, ready for `run`."""
     schedule = Schedule(
@@ -104,70 +93,36 @@ def averaging_momentum(wanted: float, steps: int) -> float:
     return max(0.0, min(wanted, 1 - 10 / steps))
 
 
-class Checkpoint:
-    """All state between two epochs in one file that is replaced at once."""
-
-    def __init__(self, path: Path, trainer: Any) -> None:
-        self.path = path
-        self.variables = [*trainer.network.variables, *trainer.optimizer.variables]
-
-    def save(self, state: dict[str, Any]) -> None:
-        """Write weights, optimiser and ``state`` (JSON values)."""
-        arrays: dict[str, Any] = {
-            f"v{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(self.variables)
-        }
-        with atomic_path(self.path) as temporary:
-            np.savez(temporary, **arrays, state=np.array(json.dumps(state)))
-
-    def restore(self) -> dict[str, Any]:
-        """Read them back; returns the state.
-
-        Raises
-        ------
-        ModelError
-            If the checkpoint belongs to another model.
-        """
-        try:
-            with np.load(self.path) as file:
-                arrays = [file[f"v{i}"] for i in range(len(file.files) - 1)]
-                state: dict[str, Any] = json.loads(str(file["state"]))
-        except (OSError, ValueError, KeyError) as e:
-            raise ModelError(f"{self.path}: a damaged checkpoint", actual=str(e)) from e
-        shapes = [tuple(a.shape) for a in arrays]
-        if shapes != [tuple(v.shape) for v in self.variables]:
-            raise ModelError(
-                f"{self.path}: the checkpoint is of another model",
-                next_step="resume with the options of the first run, or choose another --out",
-            )
-        for variable, array in zip(self.variables, arrays, strict=True):
-            variable.assign(array)
-        return state
-
-
 class EpochEnd(keras.callbacks.Callback):
     """After every epoch: validate with averaged weights, report, keep the best, checkpoint.
 
-    The best epoch is the one with the least ``goal``, one of the values that ``validate`` gives.
+    Parameters
+    ----------
+    folder : RunFolder
+        Has begun; its history grows by a row an epoch.
+    batches : EpochBatches
+    validate : callable
+        Of the network with averaged weights: the row's values.
+    on_epoch : callable
+        Told whether the epoch is the best one so far, when its row is in the history.
+    goal : str
+        Value of the row of which the best epoch has least.
     """
 
     def __init__(
         self,
+        folder: RunFolder,
         batches: EpochBatches,
         validate: Callable[[keras.Model], dict[str, float]],
-        on_epoch: Callable[[list[dict[str, float]], bool, keras.Model], None],
-        checkpoint: Checkpoint,
-        history: list[dict[str, float]],
-        patience: int,
-        goal: str = "val_nme",
+        on_epoch: Callable[[bool], None],
+        goal: str,
     ) -> None:
         super().__init__()
-        self.goal = goal
+        self.folder = folder
         self.batches = batches
         self.validate = validate
         self.report = on_epoch
-        self.checkpoint = checkpoint
-        self.history = history
-        self.patience = patience
+        self.goal = goal
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.batches.start_epoch(epoch)
@@ -175,28 +130,25 @@ class EpochEnd(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if logs and not math.isfinite(logs["loss"]):
+            epoch = len(self.folder.history) + 1
             raise InputError(
-                f"the loss is {logs['loss']} in batch {batch} of epoch {len(self.history) + 1}",
+                f"the loss is {logs['loss']} in batch {batch} of epoch {epoch}",
                 expected="a finite loss",
-                next_step="lower --learning-rate or --clip-norm; --resume goes on from the last "
-                "complete epoch",
+                next_step="start another run with a lower --learning-rate or --clip-norm and "
+                "another --out",
             )
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        network = self.model.network
-        seconds = time.monotonic() - self.started
+        network, history = self.model.network, self.folder.history
         raw = self._average(network)
-        row = {
-            "epoch": float(epoch + 1), "loss": float(logs["loss"]), "seconds": seconds,
-            **self.validate(network),
-        }  # fmt: skip
-        self.history.append(row)
-        best = min(range(len(self.history)), key=lambda i: self.history[i][self.goal])
-        self.report(self.history, best == len(self.history) - 1, network)
+        row = {"epoch": float(epoch + 1), "loss": float(logs["loss"]), **self.validate(network)}
+        row["seconds"] = time.monotonic() - self.started
+        history.append(row)
+        self.report(self.folder.best(self.goal) is row)
         for variable, value in zip(network.trainable_variables if raw else (), raw, strict=True):
             variable.assign(value)
-        self.checkpoint.save({"history": self.history})
-        if self.patience and len(self.history) - 1 - best >= self.patience:
+        self.folder.checkpoint()
+        if self.folder.out_of_patience(self.goal):
             self.model.stop_training = True
 
     def _average(self, network: keras.Model) -> list[NDArray[Any]]:
@@ -213,9 +165,12 @@ class EpochEnd(keras.callbacks.Callback):
         return raw
 
 
-def run(trainer: Any, batches: EpochBatches, callback: EpochEnd, epochs: int) -> None:
-    """Train until ``epochs``, starting behind the epochs in the callback's history."""
+def run(trainer: Any, callback: EpochEnd) -> None:
+    """Train until the run's last epoch, starting behind those in its history."""
+    folder = callback.folder
+    if folder.out_of_patience(callback.goal):  # a run that ended early is resumed
+        return
     trainer.fit(
-        batches, epochs=epochs, initial_epoch=len(callback.history), callbacks=[callback],
-        verbose=0, shuffle=False,
+        callback.batches, epochs=folder.options.epochs, initial_epoch=len(folder.history),
+        callbacks=[callback], verbose=0, shuffle=False,
     )  # fmt: skip

@@ -18,18 +18,19 @@ from typing import Any
 import cv2
 import numpy as np
 
-from kpcli import __version__
 from kpcli.catalogue import Detector
 from kpcli.detectors import create_detector
 from kpcli.errors import InputError, ModelError
-from kpcli.files import atomic_path, check_writable
+from kpcli.files import check_writable
 from kpcli.images import read_image, write_image
 from kpcli.inference.predictor import Predictor
 from kpcli.model_bundle import LANDMARKS, ModelBundle
 from kpcli.options import BenchOptions
+from kpcli.outputs import Outputs
 from kpcli.runtimes import usable
 from kpcli.sources.folder import is_video, list_media
 from kpcli.types import Frame, Pixels
+from kpcli.version import __version__
 
 BATCHES = (1, 16)
 MOST_PICTURES = 16
@@ -75,6 +76,7 @@ def bench(options: BenchOptions, say: Callable[[str], None] = print) -> list[Tim
         )
     if options.json is not None:
         check_writable(options.json)
+        _outputs(options.json).check([options.json.name])
     with tempfile.TemporaryDirectory() as folder:
         timings = _measure(options, bundle, Path(folder), say)
     for line in _table(timings):
@@ -215,5 +217,9 @@ def _write(path: Path, options: BenchOptions, timings: Sequence[Timing]) -> None
         "pictures": [str(p) for p in options.pictures] or "drawn",
         "timings": [asdict(t) for t in timings],
     }
-    with atomic_path(path) as temporary:
+    with _outputs(path).replacing(path.name) as temporary:
         temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+def _outputs(path: Path) -> Outputs:
+    return Outputs(path.parent, "bench")

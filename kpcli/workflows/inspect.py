@@ -19,6 +19,7 @@ from kpcli.geometry import CropTransform
 from kpcli.images import read_image, to_gray, write_image
 from kpcli.model_bundle import LANDMARKS, ModelBundle, ModelCard
 from kpcli.options import InspectOptions
+from kpcli.outputs import Outputs
 from kpcli.types import Frame, Pixels
 
 FACE_SIDE = 768
@@ -51,21 +52,33 @@ def inspect(options: InspectOptions) -> list[Path]:
         raise ModelError(
             f"{options.model}: its task is {bundle.card.task!r}", expected=f"{LANDMARKS!r}"
         )
-    check_writable(options.out)
+    check_writable(options.out / "face.png")
+    outputs = Outputs(options.out, "inspect")
+    outputs.check(["face.png", "filters.png", "heatmaps.png"])
     crop = _crop(options, bundle.card)
     from kpcli.runtimes.keras_runtime import load_model
 
     model = load_model(bundle.weights)
     pictures = {"filters.png": filters(model)}
-    outputs, maps = _run(model, bundle.card, crop)
-    pictures["face.png"] = face(crop, outputs, bundle.card)
-    for name, values in maps.items():
+    try:
+        values, maps = _run(model, bundle.card, crop)
+    except (ValueError, TypeError, KeyError, AttributeError) as e:
+        raise ModelError(
+            f"{bundle.weights}: the model is not what card.json beside it says",
+            actual=" ".join(str(e).split())[:300],
+            next_step="get the whole bundle once more from where it came from",
+        ) from e
+    pictures["face.png"] = face(crop, values, bundle.card)
+    for name, channels in maps.items():
         if name == "heatmaps":
-            pictures["heatmaps.png"] = heatmaps(values, crop)
+            pictures["heatmaps.png"] = heatmaps(channels, crop)
         else:
-            pictures[f"features_{name}.png"] = feature_maps(values)
-    for name, picture in pictures.items():
-        write_image(options.out / name, picture)
+            pictures[f"features_{name}.png"] = feature_maps(channels)
+    outputs.check(pictures)
+    with outputs.staging() as folder:
+        for name, picture in pictures.items():
+            write_image(folder / name, picture)
+        outputs.publish_all(folder)
     return [options.out / name for name in sorted(pictures)]
 
 

@@ -79,9 +79,11 @@ class CvatFolder:
             self._pictures.write(frame)
             return
         if frame.file != self._file or self._video is None:
+            path = self._folder / f"{frame.stem}.zip"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()  # a name that no file can have fails here, with its own video
             self._open.close()
             self._file = frame.file
-            path = self._folder / f"{frame.file}.zip"
             self._video = self._open.enter_context(_zipped(path, self._scheme))
         self._video.write(frame)
 

@@ -59,7 +59,7 @@ class DlcFolder:
         faces = {face.track: face for face in frame.faces}
         for track in faces.keys() - self._tables.keys():
             # A face that comes late has not been seen in the frames before.
-            self._tables[track] = self._folder / f"{frame.file}_{track}.csv"
+            self._tables[track] = self._folder / f"{frame.stem}_{track}.csv"
             self._add(self._tables[track], (f"{i}{self._unseen}\n" for i in self._indices))
         self._indices.append(frame.index - 1)
         for track, path in self._tables.items():
@@ -75,6 +75,9 @@ class DlcFolder:
         self._add(names, [f"{row},{printed(quoted(file))}\n"], "row,file\n")
 
     def _add(self, path: Path, rows: Iterable[str], header: str = "") -> None:
+        if path not in self._begun:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()  # a name that is too long is this file's fault, not a later one's
         held = self._held.setdefault(path, [])
         if path not in self._begun:
             self._begun.add(path)
@@ -87,7 +90,6 @@ class DlcFolder:
 
     def _flush(self) -> None:
         for path, rows in self._held.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a", newline="", encoding="utf-8") as file:
                 file.writelines(rows)
         self._held, self._size = {}, 0

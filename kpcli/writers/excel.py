@@ -47,7 +47,8 @@ class Workbook:
     ) -> None:
         self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
         self._header = "<row>" + "".join(_text(n) for n in columns(n_points, extras)) + "</row>"
-        self._print = RowPrinter(n_points, extras)
+        self._print = RowPrinter(n_points, [e for e in extras if e is not Extra.CROP])
+        self._crops = Extra.CROP in extras
         self._limit = rows
         self._sheets = 0
         self._left = 0
@@ -56,9 +57,10 @@ class Workbook:
     def write(self, frame: FrameFaces) -> None:
         """Add the rows of one frame."""
         name = _text(printed(frame.file))
-        for row in self._print(frame):
+        crops = [_text(face.crop) if self._crops else "" for face in frame.faces] or [""]
+        for row, crop in zip(self._print(frame), crops, strict=True):
             cells = "<c><v>" + row.replace(",", "</v></c><c><v>") + "</v></c>"
-            self._row(f"<row>{name}{cells.replace('<v></v>', '')}</row>")
+            self._row(f"<row>{name}{cells.replace('<v></v>', '')}{crop}</row>")
 
     def _row(self, text: str) -> None:
         if not self._left or self._part is None:

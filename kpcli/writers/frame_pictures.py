@@ -6,17 +6,22 @@ another program they are others: ffmpeg drops and doubles frames to a constant r
 
 from __future__ import annotations
 
+import itertools
+import os
 import shutil
 from pathlib import Path
 
-from kpcli.files import staged_path
+from kpcli.errors import InputError
 from kpcli.images import write_image
+from kpcli.outputs import Outputs
 from kpcli.types import Frame, FrameFaces
 
 OUTPUT = "images"
 
 KEPT = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
 """Endings of pictures that can be written again; others are copied as they are."""
+HELD = 32
+"""Frames that wait for each other."""
 _ORIENTATION, _UPRIGHT = 0x0112, (0, 1)
 
 
@@ -31,14 +36,16 @@ def picture_name(file: str, index: int, *, moving: bool) -> str:
 
 
 class FramePictures:
-    """Writes frames, upright as their landmarks are, below ``folder``.
+    """Writes frames, upright as their landmarks are, to ``images/`` of the output folder.
 
-    ``staging`` is a folder on the same disk, for what is half-written.
+    ``staging`` is a folder on the same disk, where they wait for each other: `publish` makes some
+    last at once.
     """
 
-    def __init__(self, folder: Path, staging: Path) -> None:
-        self._folder = folder
+    def __init__(self, outputs: Outputs, staging: Path) -> None:
+        self._outputs = outputs
         self._staging = staging
+        self._waiting: list[tuple[Path, str]] = []
 
     def add(self, file: str, frame: Frame) -> None:
         """Write the frame of the source ``file`` (its name relative to the annotated folder).
@@ -48,14 +55,36 @@ class FramePictures:
         Raises
         ------
         InputError
-            If it cannot be written.
+            If it, or one before it, cannot be written.
         """
-        target = self._folder / picture_name(file, frame.index, moving=frame.moving)
-        with staged_path(target, self._staging) as temporary:
-            if not frame.moving and (target.suffix.lower() not in KEPT or _upright(frame.source)):
-                shutil.copyfile(frame.source, temporary)
-            else:
-                write_image(temporary, frame.pixels)
+        name = picture_name(file, frame.index, moving=frame.moving)
+        ending = Path(name).suffix
+        temporary = self._staging / f"{os.getpid()}-frame-{next(_counter)}{ending}"
+        self._waiting.append((temporary, f"{OUTPUT}/{name}"))
+        if not frame.moving and (ending.lower() not in KEPT or _upright(frame.source)):
+            shutil.copyfile(frame.source, temporary)
+        else:
+            write_image(temporary, frame.pixels)
+        if len(self._waiting) >= HELD:
+            self.publish()
+
+    def publish(self) -> None:
+        """Put those that wait in place; raises InputError if one cannot be."""
+        waiting, self._waiting = self._waiting, []
+        problems = self._outputs.publish(waiting) if waiting else {}
+        for temporary, _ in waiting:
+            temporary.unlink(missing_ok=True)
+        for name, problem in problems.items():
+            raise InputError(f"{name}: cannot be written", actual=str(problem))
+
+    def abandon(self) -> None:
+        """Leave nothing of those that wait."""
+        for temporary, _ in self._waiting:
+            temporary.unlink(missing_ok=True)
+        self._waiting = []
+
+
+_counter = itertools.count()
 
 
 def _upright(path: Path) -> bool:

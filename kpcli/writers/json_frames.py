@@ -7,6 +7,7 @@ the point names mean: the picture's (of an upright face), or the person's own.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,6 +66,10 @@ def _face(face: Face) -> str:
         text += ', "pose": {{"yaw": {:.2f}, "pitch": {:.2f}, "roll": {:.2f}}}'.format(*pose)
     if face.smoothed is not None:
         text += f', "smooth": [{_points(face.smoothed)}]'
+    if face.measures is not None:
+        values = zip(face.measures._fields, face.measures, strict=True)
+        known = (f'"{k}": {v:.4f}' if math.isfinite(v) else f'"{k}": null' for k, v in values)
+        text += f', "measures": {{{", ".join(known)}}}'
     return text + "}"
 
 

@@ -3,7 +3,8 @@
 Columns: ``file, frame, timestamp, face_id, left, top, right, bottom, confidence, success,
 x_0..x_{N-1}, y_0..y_{N-1}, confidence_0..confidence_{N-1}``, then what `Extra` adds. ``file`` is
 relative to the annotated folder; ``frame`` counts from 1; ``timestamp`` is in seconds;
-coordinates are pixels, origin at the centre of the top-left pixel. Without a face, ``success`` is
+coordinates are pixels of the frame as players show it (upright, square pixels: see
+`kpcli.sources.display`), origin at the centre of the top-left pixel. Without a face, ``success`` is
 0 and face, box and coordinates are empty. Numbers are printed with fixed digits, so that equal
 results are equal bytes.
 """
@@ -23,10 +24,10 @@ from numpy.typing import NDArray
 
 from kpcli.errors import InputError
 from kpcli.files import atomic_path
-from kpcli.options import NO_SMOOTHING, FaceOptions
+from kpcli.options import NO_SMOOTHING, AnnotateOptions, FaceOptions
 from kpcli.schemes import IBUG68, LandmarkScheme
-from kpcli.types import Face, FaceBox, FrameFaces, HeadPose
-from kpcli.writers.values import pose_of, printed_numbers
+from kpcli.types import Face, FaceBox, FrameFaces, HeadPose, Measures
+from kpcli.writers.values import measured, pose_of, printed_numbers
 
 OUTPUT = "landmarks.csv"
 PACKAGE = ""
@@ -40,11 +41,19 @@ class Extra(StrEnum):
     """``yaw, pitch, roll`` in degrees."""
     SMOOTH = "smooth"
     """``smooth_x_0.., smooth_y_0..``: the points, smoothed over time."""
+    MEASURES = "measures"
+    """``ear_left .. doubtful``: the fields of `Measures`."""
+    CROP = "crop"
+    """``crop``: the face's picture, relative to the output folder."""
 
     def columns(self, n_points: int) -> list[str]:
         """Names of the columns."""
         if self is Extra.POSE:
             return ["yaw", "pitch", "roll"]
+        if self is Extra.MEASURES:
+            return list(Measures._fields)
+        if self is Extra.CROP:
+            return ["crop"]
         return [f"smooth_{axis}_{i}" for axis in "xy" for i in range(n_points)]
 
 
@@ -68,6 +77,8 @@ def optional(options: FaceOptions, scheme: LandmarkScheme) -> tuple[Extra, ...]:
     wanted = {
         Extra.POSE: options.pose and scheme.name == IBUG68.name,
         Extra.SMOOTH: options.smooth != NO_SMOOTHING,
+        Extra.MEASURES: options.measures,
+        Extra.CROP: isinstance(options, AnnotateOptions) and options.crops,
     }
     return tuple(extra for extra in Extra if wanted[extra])
 
@@ -100,6 +111,10 @@ class RowPrinter:
         if Extra.SMOOTH in self._extras:
             points = face.smoothed
             parts.append(self._no_points if points is None else printed_numbers(points.T, "%.3f"))
+        if Extra.MEASURES in self._extras:
+            parts.append(printed_numbers(measured(face), "%.4f"))
+        if Extra.CROP in self._extras:
+            parts.append(quoted(face.crop))
         return ",".join(parts)
 
 
@@ -138,13 +153,18 @@ def create(out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()) -> I
         yield RowWriter(file, scheme.n_points, chosen)
 
 
-def extras_of(path: Path) -> list[Extra]:
-    """The optional columns of a landmarks.csv; none where there is no such file."""
+def columns_of(path: Path) -> list[str]:
+    """The names in the header of a landmarks.csv; none where there is no such file."""
     try:
         with path.open(encoding="utf-8") as file:
-            names = set(file.readline().rstrip("\n").split(","))
+            return file.readline().rstrip("\n").split(",")
     except (OSError, UnicodeDecodeError):
         return []
+
+
+def extras_of(path: Path) -> list[Extra]:
+    """The optional columns of a landmarks.csv; none where there is no such file."""
+    names = columns_of(path)
     return [extra for extra in Extra if extra.columns(1)[0] in names]
 
 
@@ -214,4 +234,8 @@ def _face(row: list[str], index: Mapping[str, int], n: int, extras: Sequence[Ext
         track=int(row[3]),
         pose=HeadPose(*map(float, numbers("yaw", 3))) if Extra.POSE in extras else None,
         smoothed=numbers("smooth_x_0", 2 * n).reshape(2, n).T if Extra.SMOOTH in extras else None,
+        measures=Measures._make(map(float, numbers(Measures._fields[0], len(Measures._fields))))
+        if Extra.MEASURES in extras
+        else None,
+        crop=row[index["crop"]] if Extra.CROP in extras else "",
     )

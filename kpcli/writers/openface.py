@@ -55,7 +55,7 @@ class OpenFaceFolder:
 
     def _begin(self, frame: FrameFaces) -> IO[str]:
         self._open.close()
-        path = self._folder / f"{frame.file}.csv"
+        path = self._folder / f"{frame.stem}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         file = self._open.enter_context(path.open("w", encoding="utf-8"))
         first = ["frame", "face_id", "timestamp", "confidence", "success"]

@@ -34,19 +34,12 @@ THREADS = 2
 """Of the video encoder."""
 
 
-def overlay_name(file: str, *, moving: bool, root: Path) -> str:
-    """Name of a source file's overlay: the same, with an ending added where the kind changes.
-
-    ``root`` is the annotated folder: a name that another of its files will have is avoided.
-    """
+def overlay_name(file: str, *, moving: bool) -> str:
+    """Name of a source file's overlay: the same, with an ending added where the kind changes."""
     ending = PurePosixPath(file).suffix.lower()
     if ending == ".mp4" if moving else ending in KEPT:
         return file
-    added = ".mp4" if moving else ".jpg"
-    name = file + added
-    while (root / name).exists():
-        name = name.removesuffix(added) + ".overlay" + added
-    return name
+    return file + (".mp4" if moving else ".jpg")
 
 
 def draw_faces(pixels: Pixels, faces: Sequence[Face], scheme: LandmarkScheme) -> None:

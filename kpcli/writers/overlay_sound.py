@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MP4_AUDIO = frozenset(("aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"))
 """Sound that an MP4 file can carry as it is."""
 
+UNKNOWN = "unknown"
+"""Codec that FFmpeg has no name for."""
+
 
 class Sound:
     """Copies the packets of a video's first sound track, as far as the pictures have come.
@@ -50,9 +53,15 @@ class Sound:
 
         The sound before ``begin`` seconds is left out, and the rest comes so much earlier.
         """
+        import av
+
         tracks = self._input.streams.audio if self._input else ()
         if self._input and tracks and not self.left_out:
-            self._target = output.add_stream_from_template(tracks[0])
+            try:
+                self._target = output.add_stream_from_template(tracks[0])
+            except (av.FFmpegError, ValueError):
+                self.left_out = tracks[0].codec_context.codec.canonical_name
+                return
             self._packets = iter(self._input.demux(tracks[0]))
             self._begin = float("-inf") if begin is None else begin
 

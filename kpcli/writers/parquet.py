@@ -14,7 +14,7 @@ from kpcli.files import atomic_path
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import Face, FrameFaces
 from kpcli.writers.landmark_csv import Extra, columns
-from kpcli.writers.values import pose_of
+from kpcli.writers.values import measured, pose_of
 
 OUTPUT = "landmarks.parquet"
 PACKAGE = "pyarrow"
@@ -22,7 +22,7 @@ PACKAGE = "pyarrow"
 GROUP = 4096
 """Rows that are held before they are written."""
 _TYPES = {"file": "string", "frame": "int64", "timestamp": "float64", "face_id": "int64",
-          "success": "int8"}  # fmt: skip
+          "success": "int8", "crop": "string"}  # fmt: skip
 _FIXED = len(columns(0))
 """Columns before those of points."""
 
@@ -38,9 +38,11 @@ class ParquetTable:
         types = {name: getattr(pa, _TYPES.get(name, "float32"))() for name in names}
         self._schema = pa.schema(list(types.items()))
         self._extras = extras
-        self._empty = np.full(len(names) - _FIXED, np.nan, np.float32)
+        self._crop = Extra.CROP in extras
+        self._empty = np.full(len(names) - _FIXED - self._crop, np.nan, np.float32)
         self._rows: list[list[Any]] = []
         self._numbers: list[NDArray[np.float32]] = []
+        self._crops: list[str | None] = []
         self._writer = pq.ParquetWriter(path, self._schema)
 
     def write(self, frame: FrameFaces) -> None:
@@ -51,9 +53,11 @@ class ParquetTable:
             place = [box.left, box.top, box.right, box.bottom]
             self._rows.append([*start, face.track, *place, face.confidence, 1])
             self._numbers.append(self._values(face))
+            self._crops.append(face.crop or None)
         if not frame.faces:
             self._rows.append([*start, *[None] * 5, 0.0, 0])
             self._numbers.append(self._empty)
+            self._crops.append(None)
         if len(self._rows) >= GROUP:
             self._flush()
 
@@ -66,6 +70,8 @@ class ParquetTable:
             parts.append(
                 self._empty[: 2 * len(face.points)] if smoothed is None else smoothed.T.ravel()
             )
+        if Extra.MEASURES in self._extras:
+            parts.append(measured(face))
         return np.concatenate(parts)
 
     def _flush(self) -> None:
@@ -75,12 +81,13 @@ class ParquetTable:
             numbers = np.stack(self._numbers).T
             numbers[~np.isfinite(numbers)] = np.nan  # from_pandas: NaN is no value
             parts = [*zip(*self._rows, strict=True), *np.ascontiguousarray(numbers)]
+            parts += [self._crops] * self._crop
             arrays = [
                 pa.array(part, field.type, from_pandas=True)
                 for part, field in zip(parts, self._schema, strict=True)
             ]
             self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
-            self._rows, self._numbers = [], []
+            self._rows, self._numbers, self._crops = [], [], []
 
     def close(self) -> None:
         """Write what is left; the file is then complete."""

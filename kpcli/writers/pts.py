@@ -40,7 +40,7 @@ class PtsFolder:
         """Write the frame's faces."""
         for face in frame.faces:
             number = f"{frame.index:06d}_{face.track}" if frame.moving else f"{face.track}"
-            path = self._folder / f"{frame.file}_{number}.pts"
+            path = self._folder / f"{frame.stem}_{number}.pts"
             if path.parent != self._made:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._made = path.parent

@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.types import Face, HeadPose
+from kpcli.types import Face, HeadPose, Measures
 
 
 def pose_of(face: Face) -> HeadPose | None:
     """The head's pose, None where it is not known."""
     return face.pose if face.pose and math.isfinite(sum(face.pose)) else None
+
+
+def measured(face: Face) -> NDArray[np.float32]:
+    """The face's measures, NaN where there are none."""
+    return np.array(face.measures or [np.nan] * len(Measures._fields), np.float32)
 
 
 def printed_numbers(values: NDArray[Any], pattern: str, none: str = "", between: str = ",") -> str:

@@ -97,7 +97,7 @@ def labelled(csv: Path, split: str, model: str, protocol: str) -> list[tuple[flo
         pixels = read_image(s.image)
         (seen,) = landmarks(predictor, [Look(pixels, s.face)])
         truth = s.points[None]
-        lengths = normalisers(truth, [s.face], scheme, protocol)
+        lengths = normalisers(truth, scheme, protocol)
         error = float(nme(seen.points[None], truth, lengths)[0])
         named = [Group(k, v) for k, v in s.attributes.items() if v not in ("", "0")]
         groups = [Group("dataset", s.dataset), *face_groups(pixels, s.face, s.points), *named]

@@ -26,10 +26,10 @@ from kpcli.options import TrainOptions
 from kpcli.runtimes.keras_runtime import device_line
 from kpcli.schemes import get_scheme
 from kpcli.training.faces import CropFormat, FaceStore
-from kpcli.training.fit import compiled
 from kpcli.training.landmarks.batches import TrainingBatches
+from kpcli.training.landmarks.model import compiled
 from kpcli.training.landmarks.negatives import negative_patches
-from kpcli.training.run_folder import networks
+from kpcli.training.networks import networks
 
 
 class Repeated(keras.utils.PyDataset):

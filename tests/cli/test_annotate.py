@@ -151,7 +151,7 @@ def test_shards_and_merge(
         (["folder", "in", "--detector", "boxes_file"], 2, "needs a CSV"),
         (["folder", "in", "--detector", "boxes_file:none.csv"], 3, "no such CSV of boxes"),
         (["folder", "in", "--format", "csv,word"], 2, "unknown writer 'word'"),
-        (["folder", "in", "--engine", "steam"], 2, "unknown engine 'steam'"),
+        (["folder", "in", "--engine", "steam"], 2, "'steam' is not one of 'local', 'ray'"),
         (["folder", "in", "--model", "none"], 4, "not a model bundle"),
         (["folder", "in", "--frames", "0-5"], 2, "counted from 1"),
         (["folder", "in", "--frames", "9-5"], 2, "10-20, 10- or 7"),
@@ -187,7 +187,7 @@ def test_a_missing_ray_is_named_with_its_remedy(
     monkeypatch.setattr("kpcli.workflows.annotate.engines.choose.find_spec", lambda name: None)
     code, _, err = run("folder", source, "--out", "out", "--engine", "ray")
     assert code == 4
-    assert "pip install 'kpcli[ray]'" in err
+    assert "pip install ray, on all nodes" in err
     assert not (tmp_path / "out").exists()
 
 

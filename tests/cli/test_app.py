@@ -63,7 +63,7 @@ def test_version() -> None:
     ("error", "code"), [(UsageError, 2), (InputError, 3), (ModelError, 4), (KeyboardInterrupt, 130)]
 )
 def test_main_turns_errors_into_exit_codes(monkeypatch, capsys, error, code) -> None:
-    def broken() -> None:
+    def broken(**_: object) -> None:
         if error is KeyboardInterrupt:
             raise error
         raise error("it broke", expected="this", actual="that", next_step="do so")
@@ -78,7 +78,7 @@ def test_main_turns_errors_into_exit_codes(monkeypatch, capsys, error, code) -> 
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch) -> None:
-    def broken() -> None:
+    def broken(**_: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(app, "app", broken)

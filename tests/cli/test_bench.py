@@ -14,7 +14,7 @@ from PIL import Image
 from kpcli.cli import app
 from kpcli.model_bundle import write_card
 
-pytest.importorskip("onnx", reason="pip install 'kpcli[onnx]'")
+pytest.importorskip("onnx", reason="pip install '.[onnx]'")
 
 Run = Callable[..., tuple[int, str, str]]
 PARTS = [
@@ -57,7 +57,7 @@ def test_table_and_json_hold_every_part(run: Run, tmp_path: Path) -> None:
     for part, runtime in PARTS:
         assert any(line.startswith(part) and runtime in line for line in out.splitlines())
     assert "ONNX Runtime" in out
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["b.json", "bundle", "in"]
+    assert sorted(p.name for p in tmp_path.glob("[!.]*")) == ["b.json", "bundle", "in"]
 
 
 def test_help(run: Run) -> None:

@@ -11,6 +11,7 @@ from kpcli.dataset_csv import BOXES, write_dataset
 from kpcli.geometry import tight_box
 from kpcli.images import write_image
 from kpcli.model_bundle import ModelCard, write_card
+from kpcli.schemes import IBUG68
 from kpcli.types import FaceBox, Sample
 
 
@@ -54,7 +55,7 @@ def test_a_detector_that_cannot_be_used(
 def test_a_bundle_of_landmarks_is_no_detector(monkeypatch, capsys, tmp_path, picture) -> None:
     card = ModelCard(
         name="x", task="landmarks", architecture="heatmap_fpn", input_size=128, colour="rgb",
-        crop_scale=1.3, face_box="landmarks",
+        crop_scale=1.3, face_box="landmarks", scheme=IBUG68.to_json(),
     )  # fmt: skip
     (tmp_path / "bundle").mkdir()
     write_card(card, tmp_path / "bundle")

@@ -85,8 +85,8 @@ def test_the_reports_files(tmp_path: Path, bundle: Path, monkeypatch: pytest.Mon
     out = tmp_path / "out"
     faces = [sample(tmp_path, f"f{i}", i % 12) for i in range(30)]
     assert run(monkeypatch, write(tmp_path, *faces), "--model", bundle, "--out", out) == 0
-    assert {p.name for p in out.iterdir()} == {
-        "metrics.json", "per_face.csv", "ced.png", "worst.png"
+    assert {p.name for p in out.glob("[!.]*")} == {
+        "metrics.json", "per_face.csv", "ced.png", "worst.png", "report.html"
     }  # fmt: skip
 
     with (out / "per_face.csv").open(newline="") as file:

@@ -30,7 +30,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("option", "value", "code", "says"),
     [
-        ("--protocol", "nose", 2, "ocular, pupil, box"),
+        ("--protocol", "nose", 2, "not one of 'ocular', 'pupil', 'box'"),
         ("--boxes", "nobody", 2, "whole_image"),
         ("--detect-size", "10", 2, "detect-size"),
         ("--cut", "0", 2, "above 0"),
@@ -97,7 +97,7 @@ def test_a_detectors_bundle_is_no_landmark_model(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    model = write_bundle(tmp_path / "detector", IBUG68, task="detection")
+    model = write_bundle(tmp_path / "detector", IBUG68, task="detection", strides=(8,))
     table = write(tmp_path, sample(tmp_path, "a", 4))
     assert run(monkeypatch, table, "--model", model) == 4
     assert "'detection'" in capsys.readouterr().err

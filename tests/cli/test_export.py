@@ -44,8 +44,12 @@ def test_help_names_the_targets(run: Run) -> None:
     ("arguments", "code", "says"),
     [
         (["bundle"], 2, "--to"),
-        (["bundle", "--to", "abacus"], 2, "onnx, litert, openvino, saved_model"),
-        (["bundle", "--to", "onnx", "--quantize", "int4"], 2, "none, float16, int8"),
+        (["bundle", "--to", "abacus"], 2, "not one of 'onnx', 'onnx_float', 'litert', 'openvino'"),
+        (
+            ["bundle", "--to", "onnx", "--quantize", "int4"],
+            2,
+            "not one of 'none', 'float16', 'int8'",
+        ),
         (["bundle", "--to", "saved_model", "--quantize", "int8"], 2, "does not exist"),
         (["bundle", "--to", "onnx", "--quantize", "int8"], 2, "--calibrate"),
         (["bundle", "--to", "onnx", "--csv", "none.csv"], 3, "no such CSV"),
@@ -62,7 +66,7 @@ def test_bad_arguments(run: Run, arguments: list[str], code: int, says: str) -> 
 
 
 def test_a_bundle_without_weights(run: Run, tmp_path: Path) -> None:
-    pytest.importorskip("tf2onnx", reason="pip install 'kpcli[onnx]'")
+    pytest.importorskip("tf2onnx", reason="pip install '.[onnx]'")
     code, _, err = run("bundle", "--to", "onnx")
     assert code == 4
     assert "the bundle holds no weights" in err
@@ -76,4 +80,4 @@ def test_a_missing_package_is_named_before_keras_loads(
     for target in ("onnx", "litert", "openvino"):
         code, _, err = run("bundle", "--to", target)
         assert code == 4
-        assert f"pip install 'kpcli[{target}]'" in err
+        assert f"pip install '.[{target}]'" in err

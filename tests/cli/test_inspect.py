@@ -43,7 +43,7 @@ def test_filters_maps_heatmaps_and_doubts(run: Run, tmp_path: Path) -> None:
     write_keras_bundle(tmp_path / "bundle")
     code, out, _ = run("bundle", "face.png", "--out", "drawn", "--detector", "whole_image")
     assert code == 0
-    names = sorted(p.name for p in (tmp_path / "drawn").iterdir())
+    names = sorted(p.name for p in (tmp_path / "drawn").glob("[!.]*"))
     assert [Path(line).name for line in out.splitlines()] == names
     features = [n for n in names if n.startswith("features_")]
     assert names == ["face.png", *features, "filters.png", "heatmaps.png"]

@@ -23,11 +23,11 @@ print("loaded", *[m for m in ("tensorflow", "keras", "pandas") if m in sys.modul
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ("--loss nonsense", 2, "expected: mse, l1"),
-        ("--schedule nonsense", 2, "expected: cosine"),
-        ("--precision float8", 2, "expected: auto"),
-        ("--face-box file", 2, "expected: landmarks, csv"),
-        ("--arch nonsense", 2, "expected: heatmap_fpn"),
+        ("--loss nonsense", 2, "not one of 'mse', 'l1'"),
+        ("--schedule nonsense", 2, "not one of 'cosine'"),
+        ("--precision float8", 2, "not one of 'auto'"),
+        ("--face-box file", 2, "not one of 'landmarks', 'dataset', 'image'"),
+        ("--arch nonsense", 2, "not one of 'heatmap_fpn'"),
         ("--recipe nonsense", 2, "expected: celeba5"),
         ("--weights imagenet", 2, "does not apply to heatmap_fpn"),
         ("--arch naimishnet --weights imagenet", 2, "expected: none, file"),

@@ -28,7 +28,7 @@ NEEDS = {
 def need(target: str) -> None:
     for package in NEEDS.get(target, ()):
         if find_spec(package) is None:
-            pytest.skip(f"{package} is not installed: pip install 'kpcli[{target}]'")
+            pytest.skip(f"{package} is not installed: pip install '.[{target}]'")
 
 
 @pytest.fixture(scope="module")

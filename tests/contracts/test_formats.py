@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.dataset_builders import BUILDERS, Built, build_300w_lp
+from helpers.tool_builders import TOOL_BUILDERS
 
 from kpcli.catalogue import FORMATS
 from kpcli.dataset_csv import SPLITS, n_points_of, read_dataset
 from kpcli.images import read_image
 from kpcli.options import PrepareOptions
 from kpcli.types import Sample
-from kpcli.workflows.prepare.run import find_format, prepare
+from kpcli.workflows.prepare.reading import find_format
+from kpcli.workflows.prepare.run import prepare
 
-LAYOUTS = {**BUILDERS, "300w_lp": build_300w_lp}
+ALL = {**BUILDERS, **TOOL_BUILDERS}
+LAYOUTS = {**ALL, "300w_lp": build_300w_lp}
 
 
 def format_of(layout: str) -> str:
@@ -30,7 +33,7 @@ def samples_of(layout: str, built: Built) -> list[Sample]:
 
 
 def test_every_format_has_sample_data() -> None:
-    assert set(BUILDERS) == set(FORMATS)
+    assert set(ALL) == set(FORMATS), "add build_NAME to BUILDERS (or TOOL_BUILDERS) in helpers"
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -93,7 +96,8 @@ def test_prepare_takes_every_row(layout: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(row.points, wanted, atol=0.01)
         assert row.image.is_file()
     assert read_image(sheet).std() > 5
-    assert not list(tmp_path.glob(".*")), "temporary files are left"
+    left = [path.name for path in tmp_path.glob(".*")]
+    assert left == [".kpcli"], "temporary files are left"
 
 
 @pytest.mark.shared

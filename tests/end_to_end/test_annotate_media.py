@@ -28,6 +28,8 @@ from kpcli.errors import InputError
 from kpcli.images import read_image
 from kpcli.options import AnnotateOptions, FrameSelection
 from kpcli.sources import read_frames
+from kpcli.types import Measures
+from kpcli.workflows.annotate import overlays
 from kpcli.workflows.annotate.report import Report
 from kpcli.workflows.annotate.run import annotate
 from kpcli.writers.coco import FILE, OUTPUT
@@ -170,7 +172,7 @@ def test_the_tree_is_mirrored_and_names_never_collide(tmp_path: Path) -> None:
 
 def test_a_video_is_a_row_a_frame_with_its_true_time(tmp_path: Path) -> None:
     pts = [0, 20, 25, 60, 61, 300]
-    write_video(tmp_path / "in" / "v" / "clip.mov", pts=pts)
+    write_video(tmp_path / "in" / "v" / "clip.mov", pts=pts, frames=[picture(64, 48)] * 6)
     report = run(tmp_path / "in", tmp_path / "out")
     table = rows(tmp_path / "out")
     assert list(table["frame"]) == [1, 2, 3, 4, 5, 6]
@@ -384,8 +386,9 @@ def test_no_input(tmp_path: Path, kind: str) -> None:
 
 def test_single_files_that_are_not_there(tmp_path: Path) -> None:
     good = write_picture(tmp_path / "a.png")
-    for bad, message in ((tmp_path / "none.png", "no such file"), (tmp_path, "a folder among")):
-        options = AnnotateOptions((good, bad), tmp_path / "out", folder=False)
+    missing = tmp_path / "none.png"
+    for inputs, message in (((missing,), "no such file"), ((good, tmp_path), "a folder among")):
+        options = AnnotateOptions(inputs, tmp_path / "out", folder=False)
         with pytest.raises(InputError, match=message):
             annotate(options, FakePredictor())
 
@@ -400,14 +403,25 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
         run(tmp_path / "in", tmp_path / "file")
 
 
-def test_overlays_that_cannot_be_written_cost_no_rows(tmp_path: Path) -> None:
-    write_picture(tmp_path / "in" / "x" / "a.png")
-    write_video(tmp_path / "in" / "x" / "v.mp4", 4)
-    write_picture(tmp_path / "in" / "b.png")
-    (tmp_path / "out" / "overlays").mkdir(parents=True)
-    (tmp_path / "out" / "overlays" / "x").write_text("in the way")
+@pytest.mark.parametrize("error", [ValueError("odd"), OSError(28, "No space left"), MemoryError()])
+def test_overlays_that_cannot_be_written_cost_no_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    write_picture(tmp_path / "in" / "x" / "a.png", picture(60, 50))
+    write_video(tmp_path / "in" / "x" / "v.mp4", 4, frames=[picture(60, 50)] * 4)
+    write_picture(tmp_path / "in" / "b.png", picture(40, 30))
+    plain = overlays.draw_faces
+
+    def fails(pixels: np.ndarray, *more: object) -> None:
+        if pixels.shape[1] == 60:
+            raise error
+        plain(pixels, *more)
+
+    monkeypatch.setattr(overlays, "draw_faces", fails)
     report = run(tmp_path / "in", tmp_path / "out")
     assert report.counts == {"done": 1, "partial": 2}
+    assert report.exit_code == 5
+    assert [p.name for p in (tmp_path / "out" / "overlays").rglob("*")] == ["b.png"]
     assert len(rows(tmp_path / "out")) == 6
     reasons = {f: r["reason"] for f, r in manifest(tmp_path / "out").items()}
     assert reasons["x/a.png"].startswith("no overlay:")
@@ -440,6 +454,35 @@ def test_every_format_of_one_run(tmp_path: Path) -> None:
     assert face["smooth"][7] == [table.loc[2, "smooth_x_7"], table.loc[2, "smooth_y_7"]]
     assert face["pose"]["yaw"] == table.loc[2, "yaw"]
     assert not list((tmp_path / "out").glob(".*.*"))
+
+
+def test_measures_of_one_run(tmp_path: Path) -> None:
+    write_picture(tmp_path / "in" / "a" / "p.png", picture(60, 50))
+    write_video(tmp_path / "in" / "v.mp4", 4)
+    out = tmp_path / "out"
+    report = run(tmp_path / "in", out, measures=True, formats=("json", "parquet"))
+    names = ["events.csv", "summary.csv", "persons.csv"]
+    assert [p.name for p in report.written] == ["landmarks.json", "landmarks.parquet", *names]
+    table = rows(out)
+    assert list(table.columns[-12:]) == list(Measures._fields)
+    assert table["face_size"].tolist() == pytest.approx(
+        np.sqrt((table["right"] - table["left"]) * (table["bottom"] - table["top"])), abs=1e-3
+    )
+    typed = pd.read_parquet(out / "landmarks.parquet")
+    np.testing.assert_allclose(typed["brightness"], table["brightness"], atol=1e-3)
+    frames = json.loads((out / "landmarks.json").read_text())["frames"]
+    face = frames[0]["faces"][0]["measures"]
+    assert face["sharpness"] == pytest.approx(table["sharpness"][0], abs=1e-3)
+    events, summary, persons = (pd.read_csv(out / name) for name in names)
+    assert list(summary["file"]) == ["a/p.png", "v.mp4"]
+    assert list(summary["frames"]) == [1, 4]
+    assert list(persons["file"]) == ["a/p.png", "v.mp4"]
+    assert list(events["event"][:1]) == ["face_found"]
+    before = {name: (out / name).read_bytes() for name in names}
+    run(tmp_path / "in", out, measures=True, resume=True)
+    assert before == {name: (out / name).read_bytes() for name in names}
+    with pytest.raises(InputError, match="other options"):
+        run(tmp_path / "in", out, resume=True)
 
 
 def test_the_frames_that_other_formats_refer_to(tmp_path: Path) -> None:

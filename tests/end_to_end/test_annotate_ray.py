@@ -17,11 +17,11 @@ import pytest
 from helpers.fakes import FakeFaces, FakePredictor, TroublePredictor
 from helpers.media import picture, write_picture, write_video
 
-from kpcli.errors import InputError
+from kpcli.errors import ModelError
 from kpcli.options import RAY, AnnotateOptions
 from kpcli.workflows.annotate.run import annotate
 
-ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'kpcli[ray]'")
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
 from ray.cluster_utils import Cluster  # noqa: E402
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -192,8 +192,8 @@ def test_a_file_that_kills_its_workers_or_hangs_is_given_up(
 def test_what_is_wrong_for_all_files_is_raised(
     cluster: Cluster, source: Path, tmp_path: Path
 ) -> None:
-    wanted = options(source, tmp_path / "out", engine=RAY, detector="boxes_file:none.csv")
-    with pytest.raises(InputError, match="no such CSV of boxes"):
+    wanted = options(source, tmp_path / "out", engine=RAY, detector="builtin:none")
+    with pytest.raises(ModelError, match="not a model bundle"):
         annotate(wanted, FakePredictor())
     assert not ray.is_initialized()
 

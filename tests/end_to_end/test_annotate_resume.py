@@ -278,11 +278,19 @@ def test_resume_tries_again_what_failed(tmp_path: Path) -> None:
     assert annotate(options(folder, out, resume=True), FakePredictor()).counts == {"done": 2}
 
 
-def test_a_landmarks_csv_that_was_edited_is_not_trusted(source: Path, tmp_path: Path) -> None:
+def test_a_landmarks_csv_that_was_edited_is_neither_trusted_nor_lost(
+    source: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     annotate(options(source / "0", out), FakePredictor())
     good = (out / "landmarks.csv").read_bytes()
-    (out / "landmarks.csv").write_bytes(good.replace(b",1,0.000000", b",1,0.5"))
+    edited = good.replace(b",1,0.000000", b",1,0.5")
+    (out / "landmarks.csv").write_bytes(edited)
+    for how in ({"resume": True}, {"overwrite": True}, {}):
+        with pytest.raises(InputError, match=r"landmarks\.csv: .* changed since kpcli wrote it"):
+            annotate(options(source / "0", out, **how), FakePredictor())
+        assert (out / "landmarks.csv").read_bytes() == edited
+    (out / "landmarks.csv").rename(tmp_path / "mine.csv")
     annotate(options(source / "0", out, resume=True), FakePredictor())
     assert (out / "landmarks.csv").read_bytes() == good
 
@@ -301,7 +309,8 @@ def test_two_runs_into_one_folder_are_refused(source: Path, tmp_path: Path) -> N
 
 def test_dry_run_lists_and_writes_nothing(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    text = dry_run(options(source, out, model=str(write_bundle(tmp_path / "model"))))
+    planned = options(source, out, model=str(write_bundle(tmp_path / "model")))
+    text = dry_run(planned).summary()
     assert len(text.splitlines()) == 75
     assert "annotate  v1.mp4" in text
     assert text.splitlines()[-1].startswith("71 pictures, 3 videos; 74 to annotate")
@@ -360,9 +369,9 @@ def test_workers_that_cannot_even_begin_are_not_started_for_ever(
 def test_a_worker_s_error_about_the_whole_run_is_raised(tmp_path: Path) -> None:
     for i in range(40):
         write_picture(tmp_path / "in" / f"{i}.png")
-    with pytest.raises(InputError, match="no such CSV of boxes"):
+    with pytest.raises(ModelError, match="not a model bundle"):
         annotate(
-            options(tmp_path / "in", tmp_path / "out", workers=2, detector="boxes_file:none.csv"),
+            options(tmp_path / "in", tmp_path / "out", workers=2, detector="builtin:none"),
             FakePredictor(),
         )
 

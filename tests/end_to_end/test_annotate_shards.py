@@ -47,8 +47,9 @@ def manifest(out: Path) -> list[dict[str, str]]:
 
 
 def test_the_merge_is_what_one_run_writes(source: Path, tmp_path: Path) -> None:
-    whole = annotate(options(source, tmp_path / "whole", formats=("coco",)), FakePredictor())
-    outs = run_shards(source, tmp_path, 3)
+    one_run = options(source, tmp_path / "whole", formats=("coco",), frames_out=True)
+    whole = annotate(one_run, FakePredictor())
+    outs = run_shards(source, tmp_path, 3, frames_out=True)
     report = merge(MergeOptions(tuple(reversed(outs)), tmp_path / "merged", ("coco",)))
     assert report.counts == whole.counts == {"done": 43, "failed": 1}
     assert report.exit_code == 5
@@ -57,15 +58,20 @@ def test_the_merge_is_what_one_run_writes(source: Path, tmp_path: Path) -> None:
         merged, one = (tmp_path / d / name for d in ("merged", "whole"))
         assert merged.read_bytes() == one.read_bytes(), name
     assert manifest(tmp_path / "merged") == manifest(tmp_path / "whole")
-    overlays = {
-        folder: {
-            p.relative_to(tmp_path / folder).as_posix(): p.read_bytes()
-            for p in (tmp_path / folder / "overlays").rglob("*.png")
-        }
-        for folder in ("merged", "whole")
-    }
-    assert len(overlays["whole"]) == 40
-    assert overlays["merged"] == overlays["whole"]
+    for what, ending, count in (
+        ("overlays", "png", 40),
+        ("images", "png", 40),
+        ("images", "jpg", 30),
+    ):
+        one, merged = (
+            {
+                p.relative_to(tmp_path / folder).as_posix(): p.read_bytes()
+                for p in (tmp_path / folder / what).rglob(f"*.{ending}")
+            }
+            for folder in ("whole", "merged")
+        )
+        assert len(one) == count, what
+        assert merged == one, what
     assert json.loads((tmp_path / "merged" / "run.json").read_text())["files"]["done"] == 43
 
 

@@ -20,6 +20,7 @@ from helpers.dataset_builders import BUILDERS
 from helpers.fakes import FakePredictor
 from helpers.media import write_picture
 from helpers.mutants import mutant, text_mutant
+from helpers.tool_builders import TOOL_BUILDERS, TOOL_FILES
 
 from kpcli.dataset_csv import BOXES, SPLITS, read_dataset
 from kpcli.errors import InputError, KpcliError, UsageError
@@ -47,8 +48,10 @@ FILES = {
     "kaggle": ("training.csv",),
     "coco": ("annotations/person_keypoints_train.json",),
     "widerface": ("wider_face_split/wider_face_train_bbx_gt.txt",),
+    **TOOL_FILES,
 }  # fmt: skip
 """The files of each builder's dataset that are damaged."""
+ALL = {**BUILDERS, **TOOL_BUILDERS}
 
 
 @contextmanager
@@ -66,14 +69,14 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def test_every_format_is_damaged() -> None:
-    assert set(FILES) == set(BUILDERS)
+    assert set(FILES) == set(ALL), "name the new format's label files in FILES, or in TOOL_FILES"
 
 
 @pytest.mark.parametrize("layout", FILES)
 def test_mutants_of_label_files(layout: str, tmp_path: Path) -> None:
     chance = np.random.default_rng(len(layout))
     root = tmp_path / "data"
-    BUILDERS[layout](root)
+    ALL[layout](root)
     options = PrepareOptions((root,), tmp_path / "faces.csv", format=layout)
     whole = prepare(options).samples
     outcomes: Counter[str] = Counter()

@@ -75,7 +75,7 @@ def with_streams(
         for size, disposition in zip(sizes, dispositions, strict=True):
             stream = output.add_stream("mjpeg", rate=RATE)
             (stream.width, stream.height), stream.pix_fmt = size, "yuvj420p"
-            stream.disposition = disposition
+            stream.disposition = disposition.value  # PyAV 17 takes no flag
             streams.append(stream)
         sound = output.add_stream("aac", rate=16000) if audio else None
         for size, stream in zip(sizes, streams, strict=True):

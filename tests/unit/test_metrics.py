@@ -23,7 +23,6 @@ from kpcli.metrics import (
     score,
 )
 from kpcli.schemes import CELEBA5, COFW29, IBUG51, IBUG68, KAGGLE15, WFLW98, LandmarkScheme
-from kpcli.types import FaceBox
 
 INF, NAN = math.inf, math.nan
 
@@ -37,17 +36,17 @@ def five_points_face() -> np.ndarray:
 
 
 def test_pupil_distance_of_five_points() -> None:
-    lengths = normalisers(five_points_face(), [], CELEBA5, "pupil")
+    lengths = normalisers(five_points_face(), CELEBA5, "pupil")
     np.testing.assert_allclose(lengths, [40])
 
 
 def test_ocular_is_outer_corners_and_pupil_is_means_of_six() -> None:
     points = np.zeros((1, 68, 2), np.float32)
     points[0, 36], points[0, 45] = (0, 0), (60, 80)
-    assert normalisers(points, [], IBUG68, "ocular")[0] == 100
+    assert normalisers(points, IBUG68, "ocular")[0] == 100
     # Five of six points of the left eye stay at 0, the sixth does so too; of the right one
     # five are at 0 and one at (60, 80): its mean is (10, 13.33), 16.67 away.
-    assert normalisers(points, [], IBUG68, "pupil")[0] == pytest.approx(100 / 6)
+    assert normalisers(points, IBUG68, "pupil")[0] == pytest.approx(100 / 6)
 
 
 @pytest.mark.parametrize(
@@ -65,18 +64,20 @@ def test_published_normaliser_points(
 ) -> None:
     points = np.random.default_rng(0).uniform(0, 9, (1, scheme.n_points, 2))
     points[0, ends[0]], points[0, ends[1]] = (0, 0), (3, 4)
-    assert normalisers(points, [], scheme, protocol)[0] == pytest.approx(5)
+    assert normalisers(points, scheme, protocol)[0] == pytest.approx(5)
 
 
 def test_box_is_the_root_of_its_area() -> None:
-    assert normalisers(five_points_face(), [FaceBox(0, 0, 40, 90)], CELEBA5, "box")[0] == 60
+    truth = np.array([[[0, 0], [40, 30], [7, 90], [500, NAN], [NAN, NAN]]], np.float32)
+    assert normalisers(truth, CELEBA5, "box")[0] == 60
+    assert np.isnan(normalisers(np.full_like(truth, NAN), CELEBA5, "box")[0])
 
 
 def test_unlabelled_or_coinciding_eyes_give_no_length() -> None:
     unlabelled, coinciding = five_points_face(), five_points_face()
     unlabelled[0, 0] = NAN
     coinciding[0, 0] = coinciding[0, 1]
-    lengths = normalisers(np.concatenate([unlabelled, coinciding]), [], CELEBA5, "pupil")
+    lengths = normalisers(np.concatenate([unlabelled, coinciding]), CELEBA5, "pupil")
     assert np.isnan(lengths).all()
 
 

@@ -26,11 +26,11 @@ from kpcli.training.detection.scenes import (
 )
 from kpcli.training.faces import FaceStore
 
-SMALLEST = 8.0
+SMALLEST = 5.0
 """Faces of less (root of the area, pixels of the crop) are neither face nor background."""
-MOST_FACES = 32
+MOST_FACES = 40
 """Faces a crop that are learnt; further ones, the smallest, are neither face nor background."""
-FOURS = 0.2
+FOURS = 0.1
 """Share of pictures that are four crops side by side."""
 LARGE_EVERY = 4
 """One batch in so many has pictures of twice the size, a quarter as many."""
@@ -122,5 +122,4 @@ class DetectionBatches(keras.utils.PyDataset):
         return self._crop(rng, int(self._order[position % len(self._order)]), size)
 
     def _crop(self, rng: Rng, scene: int, size: int) -> Canvas:
-        pixels = self.boxed.pixels(scene)
-        return crop_scene(rng, self.boxed.scenes[scene], pixels, size, self.augment.rotation)
+        return crop_scene(rng, *self.boxed[scene], size, self.augment.rotation)

@@ -16,16 +16,25 @@ def fit_logistic(
 
     Platt's scaling ("Probabilistic outputs for support vector machines", 1999) by Newton steps.
     """
-    features = np.stack([np.asarray(logits, np.float64), np.ones(len(logits))], axis=1)
+    slope, offset = fit_logistic_of(np.asarray(logits)[:, None], correct, rounds)
+    return slope, offset
+
+
+def fit_logistic_of(
+    features: NDArray[np.floating], correct: NDArray[np.bool_], rounds: int = 50
+) -> tuple[float, ...]:
+    """`fit_logistic` of features (n, f), logits first: a slope for each, then the offset."""
+    features = np.append(np.asarray(features, np.float64), np.ones((len(features), 1)), axis=1)
     target = np.asarray(correct, np.float64)
-    start = np.array([1.0, 0.0])
+    start = np.zeros(features.shape[1])
+    start[0] = 1.0
     weights = start.copy()
     for _ in range(rounds):
         chance = 1 / (1 + np.exp(-np.clip(features @ weights, -30, 30)))
         slope = features.T @ (chance - target) + PRIOR * (weights - start)
-        curve = (features * (chance * (1 - chance))[:, None]).T @ features + PRIOR * np.eye(2)
-        step = np.linalg.solve(curve, slope)
+        curve = (features * (chance * (1 - chance))[:, None]).T @ features
+        step = np.linalg.solve(curve + PRIOR * np.eye(len(start)), slope)
         weights -= np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-9:
             break
-    return float(weights[0]), float(weights[1])
+    return tuple(float(w) for w in weights)

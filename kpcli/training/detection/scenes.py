@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 
 from kpcli.boxes import areas
 from kpcli.geometry import CropTransform, tight_box
-from kpcli.images import read_image
+from kpcli.letterbox import Letterbox
 from kpcli.options import AugmentOptions
 from kpcli.progress import progress
 from kpcli.training.augment import Rng, blur, colour, gray, jpeg, photometric
-from kpcli.training.faces import FaceStore, Region
+from kpcli.training.faces import FaceStore, Region, labelled_picture
 from kpcli.types import FaceBox, Pixels, Sample
 
 Boxes = NDArray[np.float32]
+LEAST_SHOWN = 7.0
+"""Pixels of a crop to which a face is brought at least, when a crop is made for it."""
 TILES = ((1, 0.4), (2, 0.25), (3, 0.15), (4, 0.13), (6, 0.07))
 """Faces a side of a mosaic, and how often."""
 
@@ -54,31 +56,56 @@ def _array(boxes: Sequence[Sequence[float]]) -> Boxes:
 
 
 class SceneStore:
-    """Scenes with their pictures, kept in memory up to a bound, else decoded when needed."""
+    """Scenes with their pictures, kept in memory up to a bound, else decoded when needed.
 
-    def __init__(self, scenes: Sequence[Scene], cache_mb: int) -> None:
+    Pictures whose long side is more than ``largest`` are scaled down to it, boxes with them.
+    """
+
+    def __init__(self, scenes: Sequence[Scene], cache_mb: int, largest: int = 0) -> None:
         self.scenes = list(scenes)
-        self._kept: dict[int, Pixels] = {}
+        """As they were given, never scaled."""
+        self._largest = largest
+        self._kept: dict[int, tuple[Scene, Pixels]] = {}
         room = cache_mb * 2**20
         with ThreadPoolExecutor(4) as pool:
             for first in progress(range(0, len(self.scenes), 64), "loading", unit="batch"):
                 indices = range(first, min(first + 64, len(self.scenes)))
-                pictures = pool.map(lambda i: read_image(self.scenes[i].image), indices)
-                for i, pixels in zip(indices, pictures, strict=True):
-                    if pixels.nbytes <= room:
-                        room -= pixels.nbytes
-                        self._kept[i] = pixels
+                for i, one in zip(indices, pool.map(self._read, indices), strict=True):
+                    if one[1].nbytes <= room:
+                        room -= one[1].nbytes
+                        self._kept[i] = one
                 if room < 2**18:
                     break
 
     def __len__(self) -> int:
         return len(self.scenes)
 
+    def some(self, count: int) -> SceneStore:
+        """So many of the scenes at most, spread over all, with what is in memory of them."""
+        chosen = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
+        part = SceneStore([], 0, self._largest)
+        part.scenes = [self.scenes[i] for i in chosen]
+        part._kept = {n: self._kept[i] for n, i in enumerate(chosen) if i in self._kept}
+        return part
+
+    def __getitem__(self, index: int) -> tuple[Scene, Pixels]:
+        """A scene and its picture (H, W, 3), in the size in which it is kept."""
+        return self._kept[index] if index in self._kept else self._read(index)
+
     def pixels(self, index: int) -> Pixels:
         """The picture (H, W, 3) of a scene."""
-        if index in self._kept:
-            return self._kept[index]
-        return read_image(self.scenes[index].image)
+        return self[index][1]
+
+    def _read(self, index: int) -> tuple[Scene, Pixels]:
+        scene = self.scenes[index]
+        pixels = labelled_picture(scene.image, "a picture of the CSV")
+        if not self._largest or max(pixels.shape[:2]) <= self._largest:
+            return scene, pixels
+        small = Letterbox.fit(pixels, self._largest, 1)
+        faces, ignored = (
+            small.to_letterbox(boxes).astype(np.float32) for boxes in (scene.faces, scene.ignored)
+        )
+        return Scene(scene.image, faces, ignored), small.pixels
 
 
 @dataclass(frozen=True)
@@ -136,7 +163,7 @@ def random_view(rng: Rng, scene: Scene, width: int, height: int, size: int) -> F
     large = np.flatnonzero(sides >= 5)
     if len(large) and rng.random() < 0.6:
         face = int(rng.choice(large))
-        wanted = math.exp(rng.uniform(math.log(12), math.log(0.8 * size)))
+        wanted = math.exp(rng.uniform(math.log(LEAST_SHOWN), math.log(0.8 * size)))
         scale = float(np.clip(wanted / sides[face], 0.8 * whole, max(3.0, whole)))
         spread = size / scale * 0.4
         middle = scene.faces[face].reshape(2, 2).mean(0) + rng.uniform(-spread, spread, 2)

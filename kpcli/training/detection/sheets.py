@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpcli.drawing import BOX, TRUTH, contact_sheet
+from kpcli.files import atomic_path
 from kpcli.images import write_image
 from kpcli.training.detection.batches import DetectionBatches
 from kpcli.types import Pixels
@@ -31,7 +32,8 @@ def write_crops(path: Path, batches: DetectionBatches) -> None:
                     part //= 2
             boxes = wanted["faces"][i][wanted["real"][i] > 0]
             tiles.append(_tile(shown, boxes, None))
-    write_image(path, contact_sheet(tiles))
+    with atomic_path(path) as temporary:
+        write_image(temporary, contact_sheet(tiles))
 
 
 def write_detections(
@@ -39,7 +41,8 @@ def write_detections(
 ) -> None:
     """Pictures (H, W, 3) with their boxes (D, 4) of a score (D,) above 0.3."""
     tiles = [_tile(p, b[s > 0.3], s[s > 0.3]) for p, b, s in found]
-    write_image(path, contact_sheet(tiles))
+    with atomic_path(path) as temporary:
+        write_image(temporary, contact_sheet(tiles))
 
 
 def _tile(

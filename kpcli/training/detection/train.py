@@ -8,121 +8,110 @@ from typing import Any
 
 import numpy as np
 
-from kpcli import __version__
 from kpcli.boxes import Graded, areas, average_precision, grade
 from kpcli.catalogue import ARCHITECTURES
 from kpcli.dataset_csv import BOXES, read_dataset, with_landmark_box
-from kpcli.detectors.builtin import FaceDetector
+from kpcli.detectors.builtin import FaceDetector, size_feature
 from kpcli.errors import InputError
 from kpcli.model_bundle import ModelBundle, ModelCard
-from kpcli.options import CUT_SEED, TrainOptions
+from kpcli.options import TrainOptions
 from kpcli.runtimes.keras_runtime import compiled_call, device_line
-from kpcli.splits import cut_by_group
 from kpcli.training.detection.batches import DetectionBatches
-from kpcli.training.detection.calibration import fit_logistic
+from kpcli.training.detection.calibration import fit_logistic_of
 from kpcli.training.detection.model import DetectionTrainer
 from kpcli.training.detection.scenes import SceneStore, scenes
 from kpcli.training.detection.sheets import write_crops, write_detections
-from kpcli.training.faces import CropFormat, FaceStore
-from kpcli.training.fit import Checkpoint, EpochEnd, prepare_trainer, run
-from kpcli.training.report import write_history
-from kpcli.training.run_folder import (
-    BUNDLE,
-    CHECKPOINT,
-    check_out,
-    finish,
-    follow,
-    networks,
-    plain,
-    read_history,
-    save_bundle,
-    start_from,
-    write_run,
-)  # fmt: skip
+from kpcli.training.faces import CropFormat, FaceStore, boxed_as
+from kpcli.training.fit import EpochEnd, prepare_trainer, run
+from kpcli.training.networks import follow, networks, start_from
+from kpcli.training.run_folder import AUGMENTED, SAMPLES, RunFolder
+from kpcli.training.run_options import plain
+from kpcli.training.split import train_and_val
 from kpcli.types import Sample
+from kpcli.version import __version__
 
 GOAL = "val_error"
 """What the best epoch has least of: 1 - average precision of faces from the first of `SIZES` on."""
 SIZES = (10, 24)
 """Least sides (root of the box's area, pixels) of the faces that are counted."""
+SEEN = 48
+"""Training pictures whose error the history has beside that of validation."""
+LARGEST = 704
+"""Long side at which training pictures are kept: more than at work, for crops of small faces."""
 LEAST_SCORE = 0.02
 """Cells below give no box when average precision is measured."""
 
 
-def train_detector(options: TrainOptions, say: Callable[[str], None] = print) -> ModelBundle:
-    """Train, validate after every epoch and keep the best detector under ``out/model``.
+def train_detector(folder: RunFolder, say: Callable[[str], None] = print) -> ModelBundle:
+    """Train, validate after every epoch and keep the best detector in the run's folder.
 
     Raises
     ------
     InputError, UsageError, ModelError
         For data or options that cannot be used; nothing written before is lost.
     """
-    check_out(options)
+    options = folder.options
     train_set, val_set = _boxes(options)
     import keras
 
     keras.utils.set_random_seed(options.seed)
     network, kept = networks(options, 0)
-    if options.init:
+    if options.init and not folder.goes_on:
         say(start_from(network, options.init))
     module = ARCHITECTURES.load(options.arch)
     batches = _batches(options, train_set, module.STRIDES)
+    pictures = SceneStore(scenes(val_set), options.cache_mb)
     trainer = DetectionTrainer(network)
     prepare_trainer(trainer, options, len(batches))
-    checkpoint = Checkpoint(options.out / CHECKPOINT, trainer)
-    history = read_history(options, checkpoint)
-    write_run(options, train_set, val_set, network)
-    write_crops(options.out / "augmented.png", batches)
+    folder.begin(trainer, {
+        "device": device_line(), "parameters": int(network.count_params()),
+        "faces": {"train": len(train_set), "val": len(val_set)},
+    })  # fmt: skip
+    write_crops(folder.path / AUGMENTED, batches)
     card = _card(options, module, train_set, val_set, kept)
-    validation = Validation(val_set, card, kept, options.cache_mb)
+    validation = Validation(pictures, card, kept)
+    seen = Validation(batches.boxed.some(SEEN), card, kept)
 
     def validate(network: Any) -> dict[str, float]:
         follow(kept, network)
-        return validation.run()
+        return {"train_error": seen.run()[GOAL], **validation.run()}
 
-    def on_epoch(rows: list[dict[str, float]], best: bool, _: Any) -> None:
-        row = rows[-1]
+    def on_epoch(best: bool) -> None:
+        row = folder.history[-1]
         say(
-            f"epoch {len(rows)}/{options.epochs}  loss {row['loss']:.4f}  val AP "
-            f"{row['val_ap_10']:.3f} (10 px) {row['val_ap_24']:.3f} (24 px)"
-            f"{' *' if best else ''}  {row['seconds']:.0f} s"
+            f"epoch {len(folder.history)}/{options.epochs}  loss {row['loss']:.4f}  AP "
+            f"{1 - row['train_error']:.3f} train, {row['val_ap_10']:.3f} val (10 px) "
+            f"{row['val_ap_24']:.3f} (24 px){' *' if best else ''}  {row['seconds']:.0f} s, "
+            f"{folder.time_left()} left"
         )
         if best:
-            save_bundle(kept, _measured(card, row, validation), options.out / BUNDLE)
-            write_detections(options.out / "samples.png", validation.shown())
-        write_history(options.out, rows, GOAL, "1 - AP")
+            folder.keep(kept, _measured(card, row, validation))
+            write_detections(folder.path / SAMPLES, validation.shown())
+        folder.show(GOAL, "1 - AP")
 
-    callback = EpochEnd(batches, validate, on_epoch, checkpoint, history, options.patience, GOAL)
     say(f"{len(train_set)} boxes to train, {len(val_set)} to validate, {len(batches)} steps")
     say(f"{options.arch}: {network.count_params():,} parameters, {device_line()}")
-    run(trainer, batches, callback, options.epochs)
-    finish(options, history, GOAL)
-    return ModelBundle.open(options.out / BUNDLE)
+    run(trainer, EpochEnd(folder, batches, validate, on_epoch, GOAL))
+    return folder.finish(GOAL)
 
 
 def _boxes(options: TrainOptions) -> tuple[list[Sample], list[Sample]]:
-    """Training and validation rows; validation is always cut from train.
+    """Training and validation rows of boxes; of landmarks, the boxes that ``face_box`` says.
 
-    WIDER FACE's own val is its test set by custom, so rows of split val stay unused.
+    WIDER FACE's own val is its test set by custom, so rows of split val stay unused there.
     """
     samples = read_dataset(options.csv, root=options.root)
-    if not samples or samples[0].scheme != BOXES:
-        raise InputError(
-            f"{options.csv}: holds landmarks, or nothing",
-            expected=f"face boxes, for --arch {options.arch}",
-            next_step="prepare a dataset of boxes, such as widerface; landmarks go to --faces",
-        )
-    cut = cut_by_group([s for s in samples if s.split == "train"], options.val, CUT_SEED)
-    train_set = [s for s in cut if s.split == "train"]
-    val_set = [s for s in cut if s.split == "val"]
-    for name, part in (("train", train_set), ("validate", val_set)):
-        if not part:
-            raise InputError(
-                f"{options.csv}: no boxes to {name} on",
-                expected="rows of split train, of several groups",
-                next_step="use a CSV with more pictures, or another --val",
-            )
-    return train_set, val_set
+    landmarks = bool(samples) and samples[0].scheme != BOXES
+    parts = train_and_val(samples, options, own_val=landmarks)
+    if not landmarks:
+        return parts
+    train_set, val_set = (boxed_as(part, options.face_box) for part in parts)
+    return [_without_points(s) for s in train_set], [_without_points(s) for s in val_set]
+
+
+def _without_points(sample: Sample) -> Sample:
+    nothing = np.zeros((0, 2), np.float32), np.zeros(0, bool)
+    return replace(sample, points=nothing[0], visible=nothing[1], scheme=BOXES)
 
 
 def _batches(
@@ -140,8 +129,8 @@ def _batches(
         crop = CropFormat(detection.crop_size, 1.3, "rgb")
         faces = FaceStore(samples, crop, options.cache_mb)
     return DetectionBatches(
-        SceneStore(scenes(rows), options.cache_mb), faces, strides, detection, options.augment,
-        options.batch_size, options.seed,
+        SceneStore(scenes(rows), options.cache_mb, LARGEST), faces, strides, detection,
+        options.augment, options.batch_size, options.seed,
     )  # fmt: skip
 
 
@@ -159,10 +148,10 @@ class _Network:
 
 
 class Validation:
-    """Average precision of WIDER's boxes on whole pictures, found as at work."""
+    """Average precision of the labels' boxes on whole pictures, found as at work."""
 
-    def __init__(self, rows: Sequence[Sample], card: ModelCard, network: Any, cache_mb: int):
-        self.store = SceneStore(scenes(rows), cache_mb)
+    def __init__(self, store: SceneStore, card: ModelCard, network: Any) -> None:
+        self.store = store
         self.detector = FaceDetector(card, _Network(network), least_score=LEAST_SCORE)
         self._found: list[tuple[Any, Any]] = []
 
@@ -184,12 +173,18 @@ class Validation:
         return graded
 
     def calibration(self) -> dict[str, float]:
-        """What makes scores the chance that a box of `SIZES` is a face's."""
+        """What makes scores the chance that a box of `SIZES` is a face's, given its size."""
         graded = self._graded(SIZES[0])
         scores = np.concatenate([g.scores for g in graded])
-        logits = np.log(scores / (1 - scores))
-        slope, offset = fit_logistic(logits, np.concatenate([g.correct for g in graded]))
-        return {"score_slope": round(slope, 5), "score_offset": round(offset, 5)}
+        sides = np.concatenate([
+            np.sqrt(areas(g.boxes)) * self.detector.zoom(self.store.pixels(i))
+            for i, g in enumerate(graded)
+        ])  # fmt: skip
+        features = np.stack([np.log(scores / (1 - scores)), size_feature(np.log2(sides))], axis=1)
+        correct = np.concatenate([g.correct for g in graded])
+        slope, size, offset = fit_logistic_of(features, correct)
+        names = ("score_slope", "score_size", "score_offset")
+        return {n: round(v, 5) for n, v in zip(names, (slope, size, offset), strict=True)}
 
     def shown(self) -> list[tuple[Any, Any, Any]]:
         """Pictures, their boxes and scores, for a sheet."""
@@ -204,7 +199,7 @@ def _card(
     return ModelCard(
         name=options.out.name, task=module.TASK, architecture=options.arch,
         input_size=module.INPUT_SIZE, colour=module.COLOUR, crop_scale=1.0,
-        face_box="landmarks" if options.faces else "file",
+        face_box="landmarks" if options.faces else "dataset",
         strides=module.STRIDES, outputs=tuple(sorted(network.output)),
         training={
             "boxes": len(train_set), "validation_boxes": len(val_set),

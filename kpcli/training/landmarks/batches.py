@@ -16,6 +16,9 @@ from kpcli.training.augment import geometric, photometric, scaled
 from kpcli.training.faces import FaceStore, plain_crop
 from kpcli.types import FaceBox, Pixels, Points
 
+SEEN = 256
+"""Training faces whose error the history has beside that of validation."""
+
 
 class TrainingBatches(keras.utils.PyDataset):
     """Augmented batches; batch i of epoch e is the same whenever it is asked for.
@@ -138,8 +141,20 @@ def targets(points: Points, faces: NDArray[np.float32]) -> dict[str, Any]:
     return {"points": np.nan_to_num(points), "mask": mask, "face": faces}
 
 
-def validation_arrays(store: FaceStore) -> tuple[NDArray[np.uint8], Points]:
-    """All faces of a store as un-augmented crops (B, S, S, C) and unit points (B, N, 2)."""
-    pairs = [plain_crop(store[i], store.crop) for i in range(len(store))]
+def some_arrays(store: FaceStore) -> tuple[NDArray[np.uint8], Points]:
+    """`SEEN` of a store's faces at most, spread over it; see `validation_arrays`."""
+    chosen = np.linspace(0, len(store) - 1, min(SEEN, len(store))).astype(int)
+    return validation_arrays(store, [int(i) for i in chosen])
+
+
+def validation_arrays(
+    store: FaceStore, indices: Sequence[int] | None = None
+) -> tuple[NDArray[np.uint8], Points]:
+    """Faces of a store, un-augmented: crops (B, S, S, C) and unit points (B, N, 2).
+
+    ``indices``: which; None: all.
+    """
+    chosen = range(len(store)) if indices is None else indices
+    pairs = [plain_crop(store[i], store.crop) for i in chosen]
     crops = np.stack([store.crop.finish(c) for c, _ in pairs])
     return crops, np.stack([p for _, p in pairs])

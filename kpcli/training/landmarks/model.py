@@ -8,7 +8,16 @@ from typing import Any
 import keras
 from keras import ops
 
-from kpcli.training.landmarks.losses import Loss, gaussian_nll, masked_mean, scale_nll, slid
+from kpcli.options import TrainOptions
+from kpcli.training.fit import prepare_trainer
+from kpcli.training.landmarks.losses import (
+    LOSSES,
+    Loss,
+    gaussian_nll,
+    masked_mean,
+    scale_nll,
+    slid,
+)  # fmt: skip
 
 AUXILIARY = ("coarse", "heatmaps")
 """Outputs that only training sees."""
@@ -52,3 +61,10 @@ def deployed(network: keras.Model) -> keras.Model:
     """The network without the outputs that only training needs; weights are shared."""
     outputs = {k: v for k, v in network.output.items() if k not in AUXILIARY}
     return keras.Model(network.input, outputs, name=network.name)
+
+
+def compiled(network: keras.Model, options: TrainOptions, steps: int) -> LandmarkTrainer:
+    """The trainer of a landmark network, ready for `fit.run`; ``steps`` is that of an epoch."""
+    trainer = LandmarkTrainer(network, LOSSES[options.loss])
+    prepare_trainer(trainer, options, steps)
+    return trainer

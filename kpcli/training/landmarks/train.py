@@ -6,54 +6,46 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kpcli import __version__
 from kpcli.architectures import architecture_facts
-from kpcli.dataset_csv import BOXES, read_dataset, with_landmark_box
+from kpcli.dataset_csv import BOXES, read_dataset
 from kpcli.detectors.builtin import BUNDLE as FACE_DETECTOR
 from kpcli.detectors.builtin import open_detector
 from kpcli.errors import InputError
 from kpcli.model_bundle import LANDMARKS, ModelBundle, ModelCard
-from kpcli.options import CUT_SEED, TrainOptions
+from kpcli.options import TrainOptions
 from kpcli.runtimes.keras_runtime import compiled_call, device_line
 from kpcli.schemes import LandmarkScheme, get_scheme
-from kpcli.splits import cut_by_group
-from kpcli.training.faces import CropFormat, FaceStore
-from kpcli.training.fit import Checkpoint, EpochEnd, compiled, run
-from kpcli.training.landmarks.batches import TrainingBatches, validation_arrays
-from kpcli.training.landmarks.model import deployed
+from kpcli.training.faces import CropFormat, FaceStore, box_share, boxed_as
+from kpcli.training.fit import EpochEnd, run
+from kpcli.training.landmarks.batches import TrainingBatches, some_arrays, validation_arrays
+from kpcli.training.landmarks.model import compiled, deployed
 from kpcli.training.landmarks.negatives import negative_patches
 from kpcli.training.landmarks.validation import Validation
-from kpcli.training.report import write_augmented, write_history, write_samples
-from kpcli.training.run_folder import (
-    BUNDLE,
-    CHECKPOINT,
-    check_out,
-    finish,
-    follow,
-    networks,
-    plain,
-    read_history,
-    save_bundle,
-    start_from,
-    write_run,
-)  # fmt: skip
+from kpcli.training.networks import follow, networks, start_from
+from kpcli.training.report import write_augmented, write_samples
+from kpcli.training.run_folder import AUGMENTED, SAMPLES, RunFolder
+from kpcli.training.run_options import plain
+from kpcli.training.split import train_and_val
 from kpcli.types import FaceBox, Frame, Pixels, Sample
+from kpcli.version import __version__
 
+GOAL = "val_nme"
+"""What the best epoch has least of."""
 NEGATIVES = 3000
 """Backgrounds of either kind, see `kpcli.training.landmarks.negatives`."""
 LOOK_ALIKE = 0.15
 """Score from which on the embedded detector's box of no face is one to learn from."""
 
 
-def train_landmarks(options: TrainOptions, say: Callable[[str], None] = print) -> ModelBundle:
-    """Train, validate after every epoch and keep the best model so far under ``out/model``.
+def train_landmarks(folder: RunFolder, say: Callable[[str], None] = print) -> ModelBundle:
+    """Train, validate after every epoch and keep the best model so far in the run's folder.
 
     Raises
     ------
     InputError, UsageError, ModelError
         For data, options or weights that cannot be used; nothing written before is lost.
     """
-    check_out(options)
+    options = folder.options
     train_set, val_set = _faces(options)
     scheme = get_scheme(train_set[0].scheme)
     import keras
@@ -62,44 +54,44 @@ def train_landmarks(options: TrainOptions, say: Callable[[str], None] = print) -
     size, colour = architecture_facts(options.arch)
     crop = CropFormat(size, options.crop_scale, colour)
     network, kept = networks(options, scheme.n_points)
-    if options.init:
+    if options.init and not folder.goes_on:
         say(start_from(network, options.init))
     batches = _batches(options, train_set, scheme, crop)
     crops, truth = validation_arrays(FaceStore(val_set, crop, options.cache_mb))
     trainer = compiled(network, options, len(batches))
-    checkpoint = Checkpoint(options.out / CHECKPOINT, trainer)
-    history = read_history(options, checkpoint)
-    write_run(options, train_set, val_set, network)
-    write_augmented(options.out / "augmented.png", batches, scheme)
-
+    folder.begin(trainer, {
+        "device": device_line(), "parameters": int(network.count_params()),
+        "faces": {"train": len(train_set), "val": len(val_set)},
+    })  # fmt: skip
+    write_augmented(folder.path / AUGMENTED, batches, scheme)
     predict = compiled_call(kept)
     validation = Validation(predict, crops, truth, scheme, options.crop_scale)
+    seen = Validation(predict, *some_arrays(batches.store), scheme, options.crop_scale)
 
     def validate(network: Any) -> dict[str, float]:
         follow(kept, network)
-        return validation()
+        return {"train_nme": seen()[GOAL], **validation()}
 
-    def on_epoch(rows: list[dict[str, float]], best: bool, _: Any) -> None:
-        row = rows[-1]
+    def on_epoch(best: bool) -> None:
+        row = folder.history[-1]
         say(
-            f"epoch {len(rows)}/{options.epochs}  loss {row['loss']:.4f}  val NME "
-            f"{row['val_nme']:.3f} %{' *' if best else ''}  {row['seconds']:.0f} s"
+            f"epoch {len(folder.history)}/{options.epochs}  loss {row['loss']:.4f}  NME "
+            f"{row['train_nme']:.3f} % train, {row[GOAL]:.3f} % val{' *' if best else ''}  "
+            f"{row['seconds']:.0f} s, {folder.time_left()} left"
         )
         if best:
-            card = _card(options, scheme, crop, train_set, val_set, rows, kept)
-            save_bundle(kept, card, options.out / BUNDLE)
-            write_samples(options.out / "samples.png", predict, crops, truth, scheme)
-        write_history(options.out, rows)
+            card = _card(options, scheme, crop, train_set, val_set, folder.history, kept)
+            folder.keep(deployed(kept), card)
+            write_samples(folder.path / SAMPLES, predict, crops, truth, scheme)
+        folder.show(GOAL, "NME, %")
 
-    callback = EpochEnd(batches, validate, on_epoch, checkpoint, history, options.patience)
     say(f"{len(train_set)} faces to train, {len(val_set)} to validate, scheme {scheme.name}")
     say(f"{options.arch}: {network.count_params():,} parameters, {device_line()}")
     try:
-        run(trainer, batches, callback, options.epochs)
+        run(trainer, EpochEnd(folder, batches, validate, on_epoch, GOAL))
     finally:  # TensorFlow keeps the batches of every fit: let go of the faces in them
         batches.release()
-    finish(options, history, "val_nme")
-    return ModelBundle.open(options.out / BUNDLE)
+    return folder.finish(GOAL)
 
 
 def _faces(options: TrainOptions) -> tuple[list[Sample], list[Sample]]:
@@ -110,22 +102,9 @@ def _faces(options: TrainOptions) -> tuple[list[Sample], list[Sample]]:
             f"{options.csv}: holds face boxes, no landmarks",
             next_step="prepare a dataset with landmarks",
         )
-    if options.face_box == "landmarks":
-        samples = [with_landmark_box(s) for s in samples]
-    train_set = [s for s in samples if s.split == "train"]
-    val_set = [s for s in samples if s.split == "val"]
-    if not val_set:
-        train_set = cut_by_group(train_set, options.val, CUT_SEED)
-        val_set = [s for s in train_set if s.split == "val"]
-        train_set = [s for s in train_set if s.split == "train"]
-    for name, part in (("train", train_set), ("val", val_set)):
-        if not part:
-            found = sorted({s.split for s in samples}) or ["no rows"]
-            raise InputError(
-                f"{options.csv}: no faces to {name} on", expected=f"rows of split {name}",
-                actual=", ".join(found), next_step="prepare with --val 0.1, or use a larger --val",
-            )  # fmt: skip
-    return train_set, val_set
+    train_set, val_set = train_and_val(samples, options, own_val=True)
+    boxed = [boxed_as(part, options.face_box) for part in (train_set, val_set)]
+    return boxed[0], boxed[1]
 
 
 def _batches(
@@ -167,6 +146,7 @@ def _card(
         training={
             "faces": len(train_set), "datasets": counts, "validation_faces": len(val_set),
             "parameters": int(network.count_params()), "epoch": len(rows),
+            "box_share": box_share(train_set),
             "options": plain(options), "kpcli": __version__,
         },
         metrics={

@@ -1,96 +1,58 @@
 """What is done of an annotation run, on disk: kill it anywhere, and --resume goes on.
 
-``OUT/.kpcli/`` holds ``settings.json`` (what determines the rows), ``lock``, ``tmp/`` (all that
-is half-written), ``parts/NNNNNN.csv`` (rows of some files, without a header) and, written last,
-``parts/NNNNNN.jsonl``: a line a file with its outcome and the bytes that are its rows. `finish`
-joins the parts in the files' order to landmarks.csv; ``files.jsonl`` then says which of
-landmarks.csv's bytes are whose, and the parts go.
+``OUT/.kpcli/`` holds ``settings.json`` (what determines the rows), ``lock``, ``tmp/annotate`` (all
+that is half-written), ``outputs`` (what is ours, see `kpcli.outputs`), ``parts/NNNNNN.csv`` (rows
+of some files, without a header) and, written last, ``parts/NNNNNN.jsonl``: a line a file with its
+outcome and the bytes that are its rows. `finish` joins the parts in the files' order to
+landmarks.csv; ``files.jsonl`` then says which of landmarks.csv's bytes are whose, and the parts go.
+
+The first line of a ``jsonl`` seals the lines below it and the rows that they are about, by size
+and SHA-256: what a power cut has emptied, cut or zeroed is work not done. Other files that lie
+there are ignored.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from kpcli.errors import InputError
-from kpcli.files import remove, staged_path
-from kpcli.sources.folder import STATE
+from kpcli.files import staged_path, sync_file
+from kpcli.outputs import Outputs
+from kpcli.record import STATE, digest
+from kpcli.workflows.annotate.crops import OUTPUT as CROPS
+from kpcli.workflows.annotate.outcome import FileResult, seal, sealed
+from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 
-DONE, NO_FACE, PARTIAL, FAILED, SKIPPED = "done", "no_face", "partial", "failed", "skipped"
+COMMAND = "annotate"
+"""Whose files they are in the record of outputs; those of merge too, which may be resumed."""
 MANIFEST = "manifest.csv"
 RUN = "run.json"
 OVERLAYS = "overlays"
-
-
-@dataclass(slots=True)
-class FileResult:
-    """The outcome of one file.
-
-    ``sizes`` has [frame, width, height] of every frame whose size differs from the one before.
-    ``silent`` is the codec of the sound that its overlay lacks; ``start`` and ``end`` are the bytes
-    of its rows in its part.
-    """
-
-    file: str
-    status: str
-    faces: int = 0
-    frames: int = 0
-    reason: str = ""
-    seconds: float = 0.0
-    width: int = 0
-    height: int = 0
-    moving: bool = False
-    sizes: list[list[int]] = field(default_factory=list)
-    silent: str = ""
-    size: int = -1
-    mtime_ns: int = 0
-    start: int = 0
-    end: int = 0
-
-    @property
-    def finished(self) -> bool:
-        """Whether --resume may take the outcome as it is; what went wrong is tried again."""
-        return self.status in (DONE, NO_FACE, SKIPPED)
-
-    def note_size(self, frame: int, width: int, height: int) -> None:
-        """Frame by frame: its number and its size."""
-        if self.size_at(frame) != (width, height):
-            self.sizes.append([frame, width, height])
-
-    def size_at(self, frame: int) -> tuple[int, int]:
-        """Width and height of the frame of this number."""
-        later = [(w, h) for first, w, h in self.sizes if first <= frame]
-        return later[-1] if later else (self.width, self.height)
-
-    def unchanged(self, path: Path) -> bool:
-        """Whether the file is still the one that was read."""
-        try:
-            status = path.stat()
-        except OSError:
-            return False
-        return (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns)
+_PART = re.compile(r"(\d{6,})\.(csv|jsonl)")
 
 
 class Ledger:
     """The state of one output folder; only one process at a time may hold it.
 
-    ``outputs`` are the names of all that a run may write there.
+    ``names`` are the files and folders that a run is to write there.
     """
 
-    def __init__(self, out: Path, outputs: Sequence[str] = ()) -> None:
+    def __init__(self, out: Path, names: Sequence[str] = ()) -> None:
         self.out = out
-        self._outputs = (LANDMARKS, MANIFEST, RUN, OVERLAYS, *outputs)
+        self.outputs = Outputs(out, COMMAND)
+        self._names = (LANDMARKS, MANIFEST, RUN, *names)
         self._state = out / STATE
         self._parts = self._state / "parts"
-        self.staging = self._state / "tmp"
-        self._lock: IO[str] | None = None
+        self.staging = self._state / "tmp" / COMMAND
+        self._lock: int | None = None
         self._next_part = 0
 
     def open(self, settings: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
@@ -108,7 +70,8 @@ class Ledger:
             if overwrite or self.settings() is None:
                 self._clear(results=overwrite)
             shutil.rmtree(self.staging, ignore_errors=True)
-            self.staging.mkdir()
+            self.staging.mkdir(parents=True)
+            self.outputs.tidy()
             with staged_path(self._state / "settings.json", self.staging) as temporary:
                 temporary.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
         except OSError as e:
@@ -117,7 +80,7 @@ class Ledger:
                 actual=str(e),
                 next_step="choose another --out",
             ) from e
-        self._next_part = max((int(p.stem) for p in self._parts.iterdir()), default=-1) + 1
+        self._next_part = max((number for number, _ in self._part_files()), default=-1) + 1
 
     def check(self, settings: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
         """See whether a run may write here; changes nothing.
@@ -125,9 +88,10 @@ class Ledger:
         Raises
         ------
         InputError
-            If there are results and neither resume nor overwrite is asked for, or they come from
-            other settings and are to be resumed.
+            If something of the user's is in the way, if there are results and neither resume nor
+            overwrite is asked for, or they come from other settings and are to be resumed.
         """
+        self.outputs.check(self._names)
         held = self.holds()
         if overwrite or not held:
             return
@@ -150,10 +114,21 @@ class Ledger:
     def holds(self) -> list[str]:
         """Names of results that lie in the output folder."""
         names = [n for n in (LANDMARKS, MANIFEST, RUN) if (self.out / n).exists()]
-        return names or [f"{STATE}/parts" for _ in self._parts.glob("*.jsonl")][:1]
+        return names or [f"{STATE}/parts" for _, path in self._part_files()][:1]
+
+    def _part_files(self) -> list[tuple[int, Path]]:
+        """The numbers and paths of ``NNNNNN.jsonl``; what else lies there is not ours."""
+        try:
+            names = sorted(path.name for path in self._parts.iterdir())
+        except OSError:
+            return []
+        matches = [match for name in names if (match := _PART.fullmatch(name))]
+        return [(int(m[1]), self._parts / m[0]) for m in matches if m[2] == "jsonl"]
 
     def _take_lock(self) -> None:
-        self._lock = (self._state / "lock").open("w")
+        # Made by whom, in a shared folder? Opened so that it is neither followed nor emptied.
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        self._lock = os.open(self._state / "lock", flags, 0o666)
         try:
             import fcntl
         except ImportError:  # Windows: two runs into one folder are the user's affair
@@ -161,7 +136,8 @@ class Ledger:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as e:
-            self._lock.close()
+            os.close(self._lock)
+            self._lock = None
             raise InputError(
                 f"{self.out}: another kpcli annotate is writing here",
                 next_step="wait for it, or choose another --out",
@@ -170,53 +146,43 @@ class Ledger:
     def settings(self) -> dict[str, Any] | None:
         """What the results there were made with; without it, they cannot be trusted."""
         try:
-            values: dict[str, Any] = json.loads(
-                (self._state / "settings.json").read_text(encoding="utf-8")
-            )
-            return values
-        except (OSError, ValueError):
+            values = json.loads((self._state / "settings.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
             return None
+        return values if isinstance(values, dict) else None
 
     def _clear(self, *, results: bool) -> None:
         """Forget what was done; with ``results``, remove what was written too."""
         (self._state / "settings.json").unlink(missing_ok=True)  # first: now nothing is valid
         (self._state / "files.jsonl").unlink(missing_ok=True)
-        shutil.rmtree(self._parts)
-        self._parts.mkdir()
+        for path in self._parts.iterdir():
+            if _PART.fullmatch(path.name):
+                path.unlink()
         if results:
-            for name in self._outputs:
-                remove(self.out / name)
+            self.outputs.remove(self.outputs.names())
 
     def results(self) -> dict[str, tuple[FileResult, Path]]:
         """The outcome of every committed file, and the file that holds its rows."""
         found: dict[str, tuple[FileResult, Path]] = {}
-        for result in self._folded():
-            found[result.file] = (result, self.out / LANDMARKS)
-        for part in sorted(self._parts.glob("*.jsonl")):
-            for line in part.read_text(encoding="utf-8").splitlines():
-                result = _parse(json.loads(line))
-                found[result.file] = (result, part.with_suffix(".csv"))
+        landmarks = self.out / LANDMARKS
+        for result in sealed(self._state / "files.jsonl", landmarks):
+            found[result.file] = (result, landmarks)
+        for _, part in self._part_files():
+            rows = part.with_suffix(".csv")
+            for result in sealed(part, rows):
+                found[result.file] = (result, rows)
         return found
-
-    def _folded(self) -> Iterator[FileResult]:
-        """Outcomes whose rows stand in landmarks.csv, provided that it is the one we wrote."""
-        try:
-            status = (self.out / LANDMARKS).stat()
-            lines = (self._state / "files.jsonl").read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            return
-        if json.loads(lines[0]) == [status.st_size, status.st_mtime_ns]:
-            for line in lines[1:]:
-                yield _parse(json.loads(line))
 
     def commit(self, rows: Path, results: Sequence[FileResult]) -> None:
         """Make the outcome of some files last: from now on --resume takes it as done."""
         stem = f"{self._next_part:06d}"
         self._next_part += 1
         try:
+            sync_file(rows)
+            text = seal(rows, results)
             os.replace(rows, self._parts / f"{stem}.csv")
             with staged_path(self._parts / f"{stem}.jsonl", self.staging) as temporary:
-                temporary.write_text(_lines(results), encoding="utf-8")
+                temporary.write_text(text, encoding="utf-8")
         except OSError as e:
             raise InputError(
                 f"{self.out}: the results cannot be written",
@@ -229,28 +195,76 @@ class Ledger:
         found = self.results()
         chosen = [found[file] for file in files if file in found]
         found.clear()
-        landmarks = self.out / LANDMARKS
         results: list[FileResult] = []
-        with staged_path(landmarks, self.staging) as temporary, temporary.open("wb") as target:
-            target.write(header)
-            for result, part in chosen:
-                start = target.tell()
-                _copy(part, result.start, result.end, target)
-                result.start, result.end = start, target.tell()
-                results.append(result)
-        status = landmarks.stat()
+        with self.result(LANDMARKS) as temporary:
+            with temporary.open("wb") as target:
+                target.write(header)
+                for result, part in chosen:
+                    start = target.tell()
+                    _copy(part, result.start, result.end, target)
+                    result.start, result.end = start, target.tell()
+                    results.append(result)
+            text = seal(temporary, results)
         with staged_path(self._state / "files.jsonl", self.staging) as temporary:
-            stamp = json.dumps([status.st_size, status.st_mtime_ns]) + "\n"
-            temporary.write_text(stamp + _lines(results), encoding="utf-8")
-        os.replace(self._parts, self.staging / "joined")  # all of them at once
-        self._parts.mkdir()
+            temporary.write_text(text, encoding="utf-8")
+        for _, part in self._part_files():
+            part.unlink()
+            part.with_suffix(".csv").unlink(missing_ok=True)
+        self.outputs.record.reload()
         return results
+
+    def landmarks(self) -> str:
+        """The digest of landmarks.csv; "" if there is none."""
+        path = self.out / LANDMARKS
+        return digest(path) if path.is_file() else ""
+
+    def drop(self, outputs: Sequence[str]) -> int:
+        """Remove what is ours of these files and folders; how many files went."""
+        names = self.outputs.names()
+        folders = tuple(f"{output}/" for output in outputs)
+        return len(self.outputs.remove(n for n in names if n in outputs or n.startswith(folders)))
+
+    def drop_pictures(self, results: Sequence[FileResult]) -> int:
+        """Remove pictures made of files that are gone, or have none now; how many went."""
+        drawn = {r.overlay for r in results}
+        frames = {f"{IMAGES}/{r.file}" for r in results}
+        cropped = {f"{CROPS}/{r.output or r.file}" for r in results if r.frames}
+
+        def old(name: str) -> bool:
+            if name.startswith(f"{OVERLAYS}/"):
+                return name not in drawn
+            if name.startswith(f"{CROPS}/"):
+                return name.rpartition("/")[0] not in cropped
+            known = name in frames or name.rpartition("/")[0] in frames
+            return name.startswith(f"{IMAGES}/") and not known
+
+        return len(self.outputs.remove([n for n in self.outputs.names() if old(n)]))
+
+    @contextmanager
+    def result(self, name: str) -> Iterator[Path]:
+        """A temporary path that becomes this file of the output folder when the block ends well.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        temporary = self.staging / name
+        try:
+            yield temporary
+        except OSError as e:
+            raise InputError(f"{self.out / name}: cannot be written", actual=str(e)) from e
+        for problem in self.outputs.publish([(temporary, name)]).values():
+            raise InputError(f"{self.out / name}: cannot be written", actual=str(problem))
 
     def close(self) -> None:
         """Let go of the folder."""
         shutil.rmtree(self.staging, ignore_errors=True)
+        with suppress(OSError):
+            self.staging.parent.rmdir()
         if self._lock is not None:
-            self._lock.close()
+            os.close(self._lock)
+            self._lock = None
 
 
 def _copy(source: Path, start: int, end: int, target: IO[bytes]) -> None:
@@ -264,12 +278,3 @@ def _copy(source: Path, start: int, end: int, target: IO[bytes]) -> None:
                 raise InputError(f"{source}: shorter than it was written")
             target.write(block)
             start += len(block)
-
-
-def _lines(results: Sequence[FileResult]) -> str:
-    return "".join(json.dumps(asdict(r)) + "\n" for r in results)
-
-
-def _parse(values: dict[str, Any]) -> FileResult:
-    values["status"] = sys.intern(values["status"])  # thousands of results share few words
-    return FileResult(**values)

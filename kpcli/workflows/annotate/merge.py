@@ -7,14 +7,16 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kpcli.errors import InputError
+from kpcli.errors import InputError, UsageError
 from kpcli.options import MergeOptions
 from kpcli.schemes import LandmarkScheme
+from kpcli.workflows.annotate.crops import OUTPUT as CROPS
 from kpcli.workflows.annotate.formats import check_formats, outputs, write_formats
-from kpcli.workflows.annotate.ledger import MANIFEST, OVERLAYS, FileResult, Ledger
+from kpcli.workflows.annotate.ledger import OVERLAYS, Ledger
+from kpcli.workflows.annotate.outcome import DONE, NO_FACE, PARTIAL, FileResult
 from kpcli.workflows.annotate.report import Report, make_report, read_run, write_manifest, write_run
 from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
@@ -28,25 +30,32 @@ def merge(options: MergeOptions) -> Report:
 
     Raises
     ------
+    UsageError
+        If the output folder is a shard, or lies in one.
     InputError
-        If a folder is no finished shard, one is missing or there twice, or they do not belong
-        together.
+        If a folder is no finished shard, one is missing or there twice, they do not belong
+        together, or one names files that lie elsewhere.
     """
     started = time.time()
     check_formats(options.formats)
     shards = [Ledger(path) for path in options.shards]
     settings = _common_settings(shards)
+    _check_apart(options)
     results = [[r for r, _ in shard.results().values()] for shard in shards]
     runs = [_finished_run(s.out, len(mine)) for s, mine in zip(shards, results, strict=True)]
-    ledger = Ledger(options.out, outputs())
+    for shard, mine in zip(shards, results, strict=True):
+        _check_names(shard.out, mine)
+    pictures = [OVERLAYS] * settings["overlays"] + [IMAGES] * settings["frames_out"]
+    pictures += [CROPS] * settings["crops"]
+    tables = outputs(options.formats, measures=settings["measures"])
+    ledger = Ledger(options.out, [*pictures, *tables])
     ledger.open(settings, resume=False, overwrite=options.overwrite)
     try:
         for shard, mine in zip(shards, results, strict=True):
+            _take_pictures(shard, mine, ledger)
             rows = ledger.staging / "rows.csv"
             shutil.copyfile(shard.out / LANDMARKS, rows)
             ledger.commit(rows, mine)
-            for name in (OVERLAYS, IMAGES):
-                _copy_pictures(shard.out / name, options.out / name)
         with (shards[0].out / LANDMARKS).open("rb") as file:
             header = file.readline()
         files = sorted(r.file for mine in results for r in mine)
@@ -65,15 +74,28 @@ def _write(
     started: float,
 ) -> Report:
     scheme = LandmarkScheme.from_json(settings["scheme"])
-    written = write_formats(options.formats, options.out, ledger.staging, scheme, results)
+    written = write_formats(options.formats, ledger, scheme, results)
     ignored: Counter[str] = Counter(runs[0].get("ignored", {}))  # every shard saw all of them
     report = make_report(
-        options.out, results, planned=len(results), ignored=ignored, written=written,
-        overlays=bool(settings["overlays"]),
+        options.out, results, planned=len(results), ignored=ignored, written=written.paths,
+        unwritten=written.failed, overlays=bool(settings["overlays"]),
     )  # fmt: skip
-    write_manifest(options.out / MANIFEST, ledger.staging, results)
-    write_run(options, runs[0]["model"], scheme.name, report, ledger.staging, started)
+    write_manifest(ledger, results)
+    root = str(settings["input"])
+    write_run(options, runs[0]["model"], scheme.name, report, ledger, started, root)
     return report
+
+
+def _check_apart(options: MergeOptions) -> None:
+    """A shard that is written to would be lost before it is read."""
+    out = options.out.resolve()
+    for shard in options.shards:
+        if out.is_relative_to(shard.resolve()):
+            raise UsageError(
+                f"--out {options.out}: the shard {shard} lies there, and merge leaves it as it is",
+                expected="a folder of its own",
+                next_step="choose another --out",
+            )
 
 
 def _common_settings(shards: Sequence[Ledger]) -> dict[str, Any]:
@@ -114,19 +136,51 @@ def _finished_run(folder: Path, files: int) -> Mapping[str, Any]:
     run = read_run(folder)
     if run is None or run.get("interrupted") or sum(run["files"].values()) != files:
         raise InputError(
-            f"{folder}: the run did not come to its end",
+            f"{folder}: the run did not come to its end, or {LANDMARKS} was changed since",
             next_step="finish it by the same command with --resume",
         )
     return run
 
 
-def _copy_pictures(source: Path, target: Path) -> None:
-    """Link where the disk allows it, else copy."""
-    for folder, _, names in os.walk(source):
-        there = target / Path(folder).relative_to(source)
-        there.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            try:
-                os.link(Path(folder) / name, there / name)
-            except OSError:
-                shutil.copyfile(Path(folder) / name, there / name)
+def _check_names(folder: Path, results: Sequence[FileResult]) -> None:
+    """Shards come from other machines: no name of theirs may lead out of the output folder."""
+    for result in results:
+        overlay = result.overlay.removeprefix(f"{OVERLAYS}/")
+        for name in (result.file, result.output or result.file, overlay or result.file):
+            if not _stays(name) or (result.overlay and overlay == result.overlay):
+                raise InputError(
+                    f"{folder}: the shard names a file outside of its folder",
+                    expected="names relative to the annotated folder",
+                    actual=repr(name),
+                )
+
+
+_COPIED = (f"{IMAGES}/", f"{CROPS}/")
+
+
+def _stays(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return bool(parts) and parts[0] != "/" and ".." not in parts and "\0" not in name
+
+
+def _take_pictures(shard: Ledger, results: Sequence[FileResult], ledger: Ledger) -> None:
+    """Link the shard's pictures where the disk allows it, else copy; a lost overlay is told."""
+    for result in results:
+        if result.overlay and not shard.outputs.owns(result.overlay):
+            result.overlay = ""
+            result.status = PARTIAL if result.status in (DONE, NO_FACE) else result.status
+            reason = "no overlay: the shard's is gone, or changed"
+            result.reason = "; ".join(p for p in (result.reason, reason) if p)
+    frames = [n for n in shard.outputs.names() if n.startswith(_COPIED) and _stays(n)]
+    names = [r.overlay for r in results if r.overlay]
+    names += [name for name in frames if shard.outputs.owns(name)]
+    staged = []
+    for number, name in enumerate(names):
+        temporary = ledger.staging / f"picture-{number}"
+        try:
+            os.link(shard.out / name, temporary)
+        except OSError:
+            shutil.copyfile(shard.out / name, temporary)
+        staged.append((temporary, name))
+    for name, problem in ledger.outputs.publish(staged).items():
+        raise InputError(f"{ledger.out / name}: cannot be written", actual=str(problem))

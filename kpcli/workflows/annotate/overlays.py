@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack
+import itertools
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from kpcli.files import staged_path
 from kpcli.images import write_image
 from kpcli.options import AnnotateOptions
+from kpcli.outputs import Outputs
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import Face, Frame
+from kpcli.workflows.annotate.ledger import COMMAND, OVERLAYS
 from kpcli.writers.overlay import VideoOverlay, draw_faces, overlay_name
 
 
 class Overlays:
-    """Writes a mirror of the annotated folder ``root`` to ``folder``, with the faces drawn."""
+    """Makes a mirror of the annotated folder below ``OUT/overlays``, with the faces drawn.
+
+    The overlays of a chunk wait in the staging folder until `publish`: their records reach the
+    disk before them, with one wait for all.
+    """
 
     def __init__(
         self,
-        folder: Path,
-        root: Path,
-        staging: Path,
-        scheme: LandmarkScheme,
         options: AnnotateOptions,
+        staging: Path,
+        names: Mapping[str, str],
+        scheme: LandmarkScheme,
     ) -> None:
-        self._folder = folder
-        self._root = root
-        self._staging = staging
-        self._scheme = scheme
         self._options = options
+        self._staging = staging
+        self._names = names
+        self._scheme = scheme
+        self._outputs = Outputs(options.out, COMMAND, writer())
+        self._made: dict[str, tuple[Path, str]] = {}
+        self._current: tuple[Path, str] | None = None
         self._open = ExitStack()
         self._video: VideoOverlay | None = None
 
@@ -37,43 +47,64 @@ class Overlays:
 
         Raises
         ------
-        InputError
-            If the overlay cannot be written; `abandon` it then.
+        Exception
+            Whatever the libraries raise where they cannot write it; `abandon` it then.
         """
         draw_faces(frame.pixels, faces, self._scheme)
+        if self._current is None:
+            name = overlay_name(self._names.get(file, file), moving=frame.moving)
+            temporary = self._staging / f"{os.getpid()}-{next(_counter)}{Path(name).suffix}"
+            self._current = (temporary, f"{OVERLAYS}/{name}")
+        temporary, _ = self._current
         if not frame.moving:
-            with self._staged(file, moving=False) as temporary:
-                write_image(temporary, frame.pixels)
+            write_image(temporary, frame.pixels)
             return
         if self._video is None:
-            temporary = self._open.enter_context(self._staged(file, moving=True))
-            video = VideoOverlay(
-                temporary,
-                frame.source,
-                selection=self._options.frames,
-                fps=self._options.overlay_fps,
-            )
+            selection, fps = self._options.frames, self._options.overlay_fps
+            video = VideoOverlay(temporary, frame.source, selection=selection, fps=fps)
             self._video = self._open.enter_context(video)
         self._video.write(frame.pixels, frame.seconds)
 
-    def end(self) -> str:
-        """The file is complete; raises InputError as `add` does.
+    def end(self, file: str) -> str:
+        """The file is complete; raises what `add` does.
 
         Returns
         -------
         str
             Codec of the sound that had to be left out, "" if there was none.
         """
-        silent = self._video.silent if self._video is not None else ""
-        self._video = None
+        video, self._video = self._video, None
         self._open.close()
-        return silent
+        if self._current is not None:
+            self._made[file], self._current = self._current, None
+        return video.silent if video is not None else ""
 
     def abandon(self, error: BaseException) -> None:
         """Leave nothing of the current file's overlay."""
         self._video = None
-        self._open.__exit__(type(error), error, error.__traceback__)
+        with suppress(Exception):  # what could not be written may not be closed either
+            self._open.__exit__(type(error), error, error.__traceback__)
+        if self._current is not None:
+            self._current[0].unlink(missing_ok=True)
+            self._current = None
 
-    def _staged(self, file: str, *, moving: bool) -> AbstractContextManager[Path]:
-        name = overlay_name(file, moving=moving, root=self._root)
-        return staged_path(self._folder / name, self._staging)
+    def publish(self) -> tuple[dict[str, str], dict[str, OSError]]:
+        """Put the finished overlays in place: the names of those that are, why others are not."""
+        made, self._made = self._made, {}
+        problems = self._outputs.publish(list(made.values()))
+        names = {file: name for file, (_, name) in made.items() if name not in problems}
+        return names, {f: problems[name] for f, (_, name) in made.items() if name in problems}
+
+    def discard(self) -> None:
+        """Leave nothing of what is not published."""
+        for temporary, _ in self._made.values():
+            temporary.unlink(missing_ok=True)
+        self._made = {}
+
+
+_counter = itertools.count()
+
+
+def writer() -> str:
+    """What tells this process's records apart from those of others, also on other machines."""
+    return f"{socket.gethostname()}-{os.getpid()}"

@@ -7,18 +7,17 @@ import os
 import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from kpcli import __version__
 from kpcli.errors import InputError, UsageError
 from kpcli.model_bundle import CARD, ModelBundle, ModelCard
 from kpcli.options import AnnotateOptions
 from kpcli.sources.folder import PICTURES, VIDEOS, is_video, list_media
-from kpcli.workflows.annotate.ledger import OVERLAYS
+from kpcli.version import __version__
+from kpcli.workflows.annotate.names import output_names
 from kpcli.workflows.annotate.work import Chunk
-from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 
 CHUNK_FILES = 16
 """Pictures that are read, and committed, together."""
@@ -26,11 +25,17 @@ CHUNK_FILES = 16
 
 @dataclass(frozen=True)
 class Plan:
-    """The files of a run as sorted names relative to ``root``, and what was passed over."""
+    """The files of a run as sorted names relative to ``root``, and what was passed over.
+
+    ``names`` has, of files whose outputs would collide, what their outputs' names begin with.
+    ``unread`` says why files that look like media are passed over.
+    """
 
     root: Path
     files: tuple[str, ...]
     ignored: Counter[str]
+    unread: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def chunks(self, finished: Collection[str] = ()) -> list[Chunk]:
         """Every unfinished file in one chunk: videos alone and first, pictures in groups.
@@ -58,9 +63,11 @@ def make_plan(options: AnnotateOptions) -> Plan:
     plan = (
         _folder_plan(options, options.inputs[0]) if options.folder else _files_plan(options.inputs)
     )
+    plan = replace(plan, names=output_names(plan.files))  # of all files, whatever the shard
     number, count = options.shard
     files = tuple(f for f in plan.files if count == 1 or shard_of(f, count) == number)
-    return replace(plan, files=files)
+    unread = {f: w for f, w in plan.unread.items() if count == 1 or shard_of(f, count) == number}
+    return replace(plan, files=files, unread=unread)
 
 
 def shard_of(file: str, count: int) -> int:
@@ -69,19 +76,17 @@ def shard_of(file: str, count: int) -> int:
 
 
 def _folder_plan(options: AnnotateOptions, folder: Path) -> Plan:
-    inside = options.out.resolve() == folder.resolve()
-    own = (OVERLAYS, IMAGES) if options.frames_out else (OVERLAYS,)
-    exclude = [options.out / name for name in own] if inside else [options.out]
-    listing = list_media(folder, recursive=options.recursive, exclude=exclude)
+    listing = list_media(folder, recursive=options.recursive)
     if not listing.files:
         found = ", ".join(f"{n} {ending}" for ending, n in listing.ignored.most_common(8))
+        found += "".join(f"; {file}: {why}" for file, why in [*listing.unread.items()][:3])
         raise InputError(
             f"{folder}: no picture or video to annotate",
             expected=f"pictures ({_endings(PICTURES)}) or videos ({_endings(VIDEOS)})",
             actual=f"other files: {found}" if found else "an empty folder",
             next_step="" if options.recursive else "leave out --no-recursive to look deeper",
         )
-    return Plan(folder, listing.files, listing.ignored)
+    return Plan(folder, listing.files, listing.ignored, listing.unread)
 
 
 def _files_plan(inputs: tuple[Path, ...]) -> Plan:
@@ -92,8 +97,8 @@ def _files_plan(inputs: tuple[Path, ...]) -> Plan:
             raise InputError(
                 f"{path}: a folder among the files", next_step="kpcli annotate folder DIR"
             )
-        if not path.is_file():
-            raise InputError(f"{path}: there is no such file")
+    if not any(path.is_file() for path in inputs):  # else the missing ones are failures of theirs
+        raise InputError(f"{inputs[0]}: there is no such file")
     paths = [path.absolute() for path in inputs]
     root = Path(os.path.commonpath([path.parent for path in paths]))
     return Plan(root, tuple(sorted({p.relative_to(root).as_posix() for p in paths})), Counter())
@@ -120,6 +125,12 @@ def settings(
         "scheme": card.scheme,
         **{f.name: values[f.name] for f in fields(options) if not f.metadata.get("free")},
     }
+
+
+def read_besides(options: AnnotateOptions) -> list[Path]:
+    """What a run reads besides its pictures and videos."""
+    paths = [Path(options.model), *_detector_files(options.detector)]
+    return [f for path in paths for f in (path.rglob("*") if path.is_dir() else [path])]
 
 
 def _detector_files(spec: str) -> list[Path]:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from kpcli import __version__
-from kpcli.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED
-from kpcli.files import staged_path
+from kpcli.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, shown
+from kpcli.files import CsvRows
 from kpcli.options import AnnotateOptions, MergeOptions
-from kpcli.workflows.annotate.ledger import (
+from kpcli.version import __version__
+from kpcli.workflows.annotate.ledger import MANIFEST, OVERLAYS, RUN, Ledger
+from kpcli.workflows.annotate.outcome import (
     DONE,
     FAILED,
-    MANIFEST,
+    IGNORED,
     NO_FACE,
-    OVERLAYS,
     PARTIAL,
-    RUN,
     SKIPPED,
     FileResult,
 )
@@ -50,16 +49,27 @@ class Report:
     interrupted: bool
     runtime: str
     written: Sequence[Path]
+    unwritten: Mapping[Path, str] = field(default_factory=dict)
+    """Formats that could not be written, and why."""
+    stale: int = 0
+    """Files of earlier runs that went, because they were of sources or results that are gone."""
+    unread: int = 0
+    """Ignored files that look like media."""
+    plan: Sequence[str] = ()
+    """Of a dry run, which did nothing: what would be done, a line a file."""
 
     @property
     def exit_code(self) -> int:
         """0 done; 5 some files failed or ended early; 130 interrupted."""
         if self.interrupted:
             return EXIT_INTERRUPTED
-        return EXIT_SOME_FAILED if self.counts[FAILED] or self.counts[PARTIAL] else 0
+        failed = self.counts[FAILED] or self.counts[PARTIAL] or self.unwritten
+        return EXIT_SOME_FAILED if failed else 0
 
     def summary(self) -> str:
         """Plain words for the end of the run."""
+        if self.plan:
+            return "\n".join(shown(line) for line in self.plan)
         done = sum(self.counts.values())
         lines = [f"{many(done, 'file')}, {many(self.frames, 'frame')}, {many(self.faces, 'face')}"]
         words = {
@@ -73,7 +83,8 @@ class Report:
         if self.ignored:
             kinds = ", ".join(f"{n} {e}" for e, n in self.ignored.most_common(5))
             ignored = sum(self.ignored.values())
-            lines.append(f"  {ignored} ignored, neither picture nor video: {kinds}")
+            media = f" ({self.unread} look like media, see {MANIFEST})" if self.unread else ""
+            lines.append(f"  {ignored} ignored, neither picture nor video: {kinds}{media}")
         lines += [f"  {r.status}: {r.file}: {r.reason}" for r in self.problems[:_NAMED]]
         if len(self.problems) > _NAMED:
             lines.append(f"  ... and {len(self.problems) - _NAMED} more, see {MANIFEST}")
@@ -89,7 +100,10 @@ class Report:
             codecs = ", ".join(f"{n} {codec}" for codec, n in self.silent.most_common())
             lines.append(f"  without their sound, which MP4 cannot carry: {codecs}")
         lines += [f"also:      {path}" for path in self.written]
-        return "\n".join(lines)
+        lines += [f"not written: {path}: {why}" for path, why in self.unwritten.items()]
+        if self.stale:
+            lines.append(f"removed: {many(self.stale, 'output')} of earlier runs, no longer true")
+        return "\n".join(shown(line) for line in lines)
 
 
 def many(count: int, what: str) -> str:
@@ -104,9 +118,12 @@ def make_report(
     planned: int,
     ignored: Counter[str],
     written: Sequence[Path],
+    unwritten: Mapping[Path, str],
     overlays: bool,
+    stale: int = 0,
     interrupted: bool = False,
     runtime: str = "",
+    unread: int = 0,
 ) -> Report:
     """Count the outcomes of the files."""
     return Report(
@@ -122,19 +139,29 @@ def make_report(
         interrupted=interrupted,
         runtime=runtime,
         written=written,
+        unwritten=unwritten,
+        stale=stale,
+        unread=unread,
     )
 
 
-def write_manifest(path: Path, staging: Path, results: Iterable[FileResult]) -> None:
-    """manifest.csv: what became of each file."""
+def write_manifest(
+    ledger: Ledger, results: Sequence[FileResult], unread: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """manifest.csv: what became of each file, what its outputs' names begin with, what is ignored.
+
+    ``unread`` says why files that look like media are not read.
+    """
+    ignored = [FileResult(file, IGNORED, reason=reason) for file, reason in unread.items()]
     with (
-        staged_path(path, staging) as temporary,
+        ledger.result(MANIFEST) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["file", "status", "faces", "reason", "seconds"])
-        for r in results:
-            writer.writerow([r.file, r.status, r.faces, r.reason, f"{r.seconds:.3f}"])
+        writer = CsvRows(file)
+        writer.writerow(["file", "status", "faces", "reason", "seconds", "output"])
+        for r in sorted([*results, *ignored], key=lambda r: r.file):
+            name = "" if r.status == IGNORED else r.output or r.file
+            writer.writerow([r.file, r.status, r.faces, r.reason, f"{r.seconds:.3f}", name])
 
 
 def write_run(
@@ -142,11 +169,13 @@ def write_run(
     model: str,
     scheme: str,
     report: Report,
-    staging: Path,
+    ledger: Ledger,
     started: float,
+    root: str,
 ) -> None:
     """run.json: everything needed to know later how the results came about."""
     values: dict[str, Any] = {
+        "input": root,
         "options": asdict(options),
         "versions": _versions(),
         "platform": platform.platform(),
@@ -162,7 +191,7 @@ def write_run(
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(started)),
         "seconds": round(time.time() - started, 3),
     }
-    with staged_path(options.out / RUN, staging) as temporary:
+    with ledger.result(RUN) as temporary:
         text = json.dumps(values, indent=1, default=str, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 

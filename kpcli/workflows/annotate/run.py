@@ -5,21 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from kpcli.catalogue import DETECTORS
-from kpcli.errors import UsageError
+from kpcli.detectors import create_detector
+from kpcli.detectors.boxes_file import BoxesFile
+from kpcli.errors import UsageError, shown
+from kpcli.inference.suitability import check_detector
 from kpcli.inference.upright import FacePredictor
 from kpcli.model_bundle import ModelBundle
 from kpcli.options import SMOOTHINGS, AnnotateOptions
 from kpcli.progress import progress
 from kpcli.sources.folder import is_video
+from kpcli.workflows.annotate.crops import OUTPUT as CROPS
 from kpcli.workflows.annotate.engines.choose import check_engine, run_chunks
-from kpcli.workflows.annotate.formats import check_formats, outputs, write_formats
-from kpcli.workflows.annotate.ledger import MANIFEST, Ledger
-from kpcli.workflows.annotate.plan import Plan, make_plan, settings
+from kpcli.workflows.annotate.formats import check_formats, outputs, unasked, write_formats
+from kpcli.workflows.annotate.ledger import OVERLAYS, Ledger
+from kpcli.workflows.annotate.plan import Plan, make_plan, read_besides, settings
 from kpcli.workflows.annotate.report import Report, make_report, many, write_manifest, write_run
 from kpcli.workflows.annotate.work import Chunk, Job
+from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 from kpcli.writers.landmark_csv import header, optional
 
 
@@ -38,34 +44,54 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
         If the input, the output, the model or the detector cannot be used at all. What is wrong
         with single files stands in the report.
     """
+    if options.dry_run:
+        return dry_run(options)
     started = time.time()
     _check_names(options)
     plan = make_plan(options)
     bundle = None if predictor else ModelBundle.open(options.model)
     card = predictor.card if predictor else ModelBundle.open(options.model).card
-    ledger = Ledger(options.out, outputs())
+    check_detector(card, options.detector)
+    _check_boxes(plan, options)
+    ledger = _ledger(options, plan)
     now = settings(options, plan, card, bundle)
     ledger.open(now, resume=options.resume, overwrite=options.overwrite)
     try:
+        before = ledger.landmarks()
         interrupted, runtime = _work(plan, options, ledger, predictor)
         scheme = card.landmark_scheme
         results = ledger.finish(header(scheme.n_points, optional(options, scheme)), plan.files)
-        written = write_formats(options.formats, options.out, ledger.staging, scheme, results)
+        stale = 0 if interrupted else ledger.drop_pictures(results)
+        if ledger.landmarks() != before:  # what earlier runs made of other rows is no longer true
+            stale += ledger.drop(unasked(options.formats, measures=options.measures))
+        written = write_formats(options.formats, ledger, scheme, results)
         report = make_report(
             options.out,
             results,
             planned=len(plan.files),
             ignored=plan.ignored,
-            written=written,
+            written=written.paths,
+            unwritten=written.failed,
             overlays=options.overlays,
+            stale=stale + written.stale,
             interrupted=interrupted,
             runtime=runtime,
+            unread=len(plan.unread),
         )
-        write_manifest(options.out / MANIFEST, ledger.staging, results)
-        write_run(options, card.name, scheme.name, report, ledger.staging, started)
+        write_manifest(ledger, results, plan.unread)
+        root = str(plan.root.resolve())
+        write_run(options, card.name, scheme.name, report, ledger, started, root)
         return report
     finally:
         ledger.close()
+
+
+def _check_boxes(plan: Plan, options: AnnotateOptions) -> None:
+    """Refuse a CSV of boxes that names none of the files; of a shard's few it may name none."""
+    if options.shard == (1, 1) and options.detector.partition(":")[0] == "boxes_file":
+        detector = create_detector(options.detector)
+        if isinstance(detector, BoxesFile):
+            detector.check(plan.root / file for file in plan.files)
 
 
 def _check_names(options: AnnotateOptions) -> None:
@@ -77,12 +103,24 @@ def _check_names(options: AnnotateOptions) -> None:
         raise UsageError(f"unknown smoothing {options.smooth!r}", expected=", ".join(SMOOTHINGS))
 
 
-def dry_run(options: AnnotateOptions) -> str:
-    """What `annotate` would do, a line a file; nothing is written."""
+def _ledger(options: AnnotateOptions, plan: Plan) -> Ledger:
+    """The output folder, in which nothing is that the run reads."""
+    pictures = [OVERLAYS] * options.overlays + [IMAGES] * options.frames_out
+    pictures += [CROPS] * options.crops
+    tables = outputs(options.formats, measures=options.measures)
+    ledger = Ledger(options.out, [*pictures, *tables])
+    ledger.outputs.spare([plan.root / file for file in plan.files])
+    ledger.outputs.spare(read_besides(options))
+    return ledger
+
+
+def dry_run(options: AnnotateOptions) -> Report:
+    """A report with a plan of what `annotate` would do; nothing is written."""
     _check_names(options)
     plan = make_plan(options)
     bundle = ModelBundle.open(options.model)
-    ledger = Ledger(options.out)
+    check_detector(bundle.card, options.detector)
+    ledger = _ledger(options, plan)
     ledger.check(
         settings(options, plan, bundle.card, bundle),
         resume=options.resume,
@@ -96,7 +134,16 @@ def dry_run(options: AnnotateOptions) -> str:
         f"{many(len(plan.files) - videos, 'picture')}, {many(videos, 'video')}; "
         f"{left} to annotate with {options.model} and {options.detector} into {options.out}"
     )
-    return "\n".join(lines)
+    nothing = make_report(
+        options.out,
+        [],
+        planned=left,
+        ignored=plan.ignored,
+        written=(),
+        unwritten={},
+        overlays=False,
+    )
+    return replace(nothing, plan=[shown(line) for line in lines])
 
 
 def _work(
@@ -104,7 +151,7 @@ def _work(
 ) -> tuple[bool, str]:
     """Do all that is not done; whether Ctrl-C stopped it, and what ran the model."""
     chunks = plan.chunks(_finished(ledger, plan))
-    job = Job(options, plan.root, ledger.staging)
+    job = Job(options, plan.root, ledger.staging, plan.names)
     left = sum(len(chunk.files) for chunk in chunks)
     runtime = ""
     with closing(_commits(chunks, job, ledger, predictor)) as commits:
@@ -121,7 +168,9 @@ def _finished(ledger: Ledger, plan: Plan) -> set[str]:
     return {
         file
         for file, (result, _) in ledger.results().items()
-        if result.finished and result.unchanged(plan.root / file)
+        if result.finished
+        and result.unchanged(plan.root / file)
+        and result.output == plan.names.get(file, "")
     }
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from kpcli.catalogue import Detector
-from kpcli.dataset_csv import label_box, with_landmark_box
+from kpcli.dataset_csv import label_box
 from kpcli.errors import InputError
 from kpcli.images import read_image
 from kpcli.inference.upright import FacePredictor, Look, landmarks
 from kpcli.model_bundle import ModelCard
 from kpcli.progress import progress
-from kpcli.schemes import convert_points
+from kpcli.schemes import convert_points, key_of
 from kpcli.types import FaceBox, Frame, Pixels, Points, Sample
 
 BATCH = 64
@@ -75,7 +75,7 @@ def _predict(
     waiting: Sequence[tuple[Sample, Look]], predictor: FacePredictor
 ) -> Iterator[ScoredFace]:
     faces = landmarks(predictor, [look for _, look in waiting], BATCH)
-    source = predictor.card.landmark_scheme.name
+    source = key_of(predictor.card.landmark_scheme)
     for (sample, _), face in zip(waiting, faces, strict=True):
         points = convert_points(face.points, source, sample.scheme)
         yield ScoredFace(sample, points, face.box, face.confidence)
@@ -93,13 +93,15 @@ def _looks(
         if isinstance(pixels, InputError):
             yield from (Unreadable(sample, pixels.what) for sample in here)
             continue
+        size = (pixels.shape[1], pixels.shape[0])
         damaged = [s for s in here if not _spans_an_area(s)]
         yield from (Unreadable(s, f"{s.origin}: a label without a box area") for s in damaged)
         here = [s for s in here if _spans_an_area(s)]
         if detector is None:
-            boxes: list[FaceBox | None] = [label_box(sample, card.face_box) for sample in here]
+            boxes: list[FaceBox | None] = [label_box(s, card.face_box, size) for s in here]
         else:
-            boxes = match(here, detector.detect([Frame.still(path, pixels)])[0])
+            found = detector.detect([Frame.still(path, pixels)])[0]
+            boxes = match(here, found, card.face_box, size)
         for sample, box in zip(here, boxes, strict=True):
             if box is None:
                 yield ScoredFace(sample, np.full_like(sample.points, np.nan))
@@ -134,16 +136,22 @@ def _decode(paths: Iterable[Path]) -> Iterator[Pixels | InputError]:
             yield waiting.popleft().result()
 
 
-def match(samples: Sequence[Sample], detected: Sequence[FaceBox]) -> list[FaceBox | None]:
+def match(
+    samples: Sequence[Sample],
+    detected: Sequence[FaceBox],
+    face_box: str = "landmarks",
+    size: tuple[int, int] = (0, 0),
+) -> list[FaceBox | None]:
     """The detected box of each label of one picture, None where the detector missed the face.
 
-    Pairs are taken by falling overlap with the label's landmark box, each box once, as long as
+    Pairs are taken by falling overlap with the label's box of the kind ``face_box``, that which
+    the model was trained on (``size`` is the picture's), each box once, as long as
     the intersection over union is above `MATCH_IOU`: detectors frame faces differently, and a
     neighbour's box rarely overlaps by that much.
     """
     pairs = []
     for i, sample in enumerate(samples):
-        truth = with_landmark_box(sample).face
+        truth = label_box(sample, face_box, size)
         if truth is not None:
             pairs += [(truth.iou(box), i, j) for j, box in enumerate(detected)]
     matched: list[FaceBox | None] = [None] * len(samples)

@@ -2,98 +2,49 @@
 
 from __future__ import annotations
 
-import csv
-import itertools
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from kpcli.dataset_csv import with_landmark_box
-from kpcli.files import atomic_path
-from kpcli.metrics import INTERVAL, Floats, Score, score
-from kpcli.types import Sample
+from kpcli.files import CsvRows, atomic_path
+from kpcli.metrics import INTERVAL, Score
+from kpcli.workflows.evaluate.groups import (
+    SIZE_NAMES,
+    Scores,
+    attributes,
+    by_name,
+    chosen_groups,
+    score_of,
+    sizes,
+    subset_names,
+)
 from kpcli.workflows.evaluate.plots import write_ced, write_worst
 from kpcli.workflows.evaluate.result import LABELS, Evaluation
 
-SIZES = (0, 32, 64, 96, 128, 256, math.inf)
-"""Edges in pixels of the landmark box's side: the far and the near face."""
-
-MOST_VALUES = 20
-"""Attributes with more values (names, angles) are no groups and stay out of the table."""
-
-Scores = Mapping[str, Score]
+FILES = ("metrics.json", "per_face.csv", "ced.png", "worst.png")
 
 
 def write_report(evaluation: Evaluation, folder: Path, say: Callable[[str], None]) -> None:
     """Say the table and write metrics.json, per_face.csv, ced.png and worst.png."""
-    whole = _score(evaluation, evaluation.errors)
+    whole = score_of(evaluation, evaluation.errors)
     groups = {
-        "subsets": _by(evaluation, _subset_names(evaluation)),
-        "attributes": _attributes(evaluation),
-        "regions": {k: _score(evaluation, v) for k, v in evaluation.region_errors.items()},
-        "sizes": _by(evaluation, [size_name(f.sample) for f in evaluation.faces], _SIZE_NAMES),
+        "subsets": by_name(evaluation, subset_names(evaluation)),
+        "attributes": attributes(evaluation),
+        "regions": {k: score_of(evaluation, v) for k, v in evaluation.region_errors.items()},
+        "sizes": by_name(evaluation, sizes(evaluation), SIZE_NAMES),
     }
-    _write_json(folder / "metrics.json", metrics(evaluation, whole, groups))
+    asked = {"groups": chosen_groups(evaluation)} if evaluation.options.by else {}
+    _write_json(folder / "metrics.json", metrics(evaluation, whole, {**groups, **asked}))
     _write_faces(folder / "per_face.csv", evaluation)
-    write_ced(folder / "ced.png", evaluation, _subset_names(evaluation))
+    write_ced(folder / "ced.png", evaluation, subset_names(evaluation))
     write_worst(folder / "worst.png", evaluation)
-    for line in table(evaluation, whole, groups):
+    for line in table(evaluation, whole, asked or groups):
         say(line)
     for item in evaluation.unreadable:
         say(f"not scored: {item.reason}")
-    say(f"report: {folder} (metrics.json, per_face.csv, ced.png, worst.png)")
-
-
-def size_name(sample: Sample) -> str:
-    """The class of `SIZES` that a face belongs to."""
-    box = with_landmark_box(sample).face
-    side = box.side if box is not None else 0.0
-    return _SIZE_NAMES[int(np.searchsorted(SIZES[1:-1], side, side="right"))]
-
-
-_SIZE_NAMES = [
-    f"{low}-{high} px" if math.isfinite(high) else f"from {low} px"
-    for low, high in itertools.pairwise(SIZES)
-]
-
-
-def _score(evaluation: Evaluation, errors: Floats) -> Score:
-    options = evaluation.options
-    return score(errors, evaluation.protocol.cut, resamples=options.bootstrap, seed=options.seed)
-
-
-def _by(evaluation: Evaluation, names: Sequence[str], order: Iterable[str] = ()) -> Scores:
-    """Scores of the faces that share a name; faces without a name are left out."""
-    keys = [k for k in order if k in names] or sorted(set(names) - {""})
-    labels = np.array(names)
-    return {key: _score(evaluation, evaluation.errors[labels == key]) for key in keys}
-
-
-def _subset_names(evaluation: Evaluation) -> list[str]:
-    """The subset of each face, with its dataset where the split mixes several."""
-    samples = [face.sample for face in evaluation.faces]
-    several = len({s.dataset for s in samples}) > 1
-    if several:
-        return [f"{s.dataset}/{s.subset}" if s.subset else s.dataset for s in samples]
-    return [s.subset for s in samples]
-
-
-def _attributes(evaluation: Evaluation) -> Scores:
-    values: dict[str, list[str]] = {}
-    for face in evaluation.faces:
-        for name in face.sample.attributes:
-            values.setdefault(name, [])
-    for name, column in values.items():
-        column += [face.sample.attributes.get(name, "") for face in evaluation.faces]
-    scores: dict[str, Score] = {}
-    for name, column in values.items():
-        if len(set(column)) <= MOST_VALUES:
-            scores |= _by(evaluation, [f"{name}={v}" if v else "" for v in column])
-    return scores
 
 
 def metrics(evaluation: Evaluation, whole: Score, groups: Mapping[str, Scores]) -> dict[str, Any]:
@@ -168,7 +119,7 @@ def _write_faces(path: Path, evaluation: Evaluation) -> None:
         "left", "top", "right", "bottom", *(f"nme_{name}" for name in regions),
     ]  # fmt: skip
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = CsvRows(file)
         writer.writerow(header)
         for i, face in enumerate(evaluation.faces):
             sample, truth = face.sample, with_landmark_box(face.sample).face
@@ -195,7 +146,8 @@ def table(evaluation: Evaluation, whole: Score, groups: Mapping[str, Scores]) ->
     protocol, options = evaluation.protocol, evaluation.options
     rows = [("all faces", whole)]
     for kind, scores in groups.items():
-        rows += [(f"{kind[:-1]} {name}", values) for name, values in scores.items()]
+        prefix = "" if kind == "groups" else f"{kind[:-1]} "
+        rows += [(f"{prefix}{name}", values) for name, values in scores.items()]
     width = max(len(name) for name, _ in rows)
     lines = [
         f"{options.model} on {options.csv}, split {options.split}",

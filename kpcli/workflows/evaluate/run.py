@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,17 +11,22 @@ import numpy as np
 
 from kpcli.catalogue import Detector
 from kpcli.dataset_csv import BOXES, read_dataset
+from kpcli.detectors.boxes_file import BoxesFile
 from kpcli.errors import InputError, ModelError, UsageError
+from kpcli.files import check_writable
 from kpcli.inference.predictor import Predictor
 from kpcli.inference.upright import FacePredictor
 from kpcli.metrics import Protocol, nme, normalisers, protocol_for
 from kpcli.model_bundle import LANDMARKS, ModelBundle, ModelCard
 from kpcli.options import EvalOptions
-from kpcli.schemes import LandmarkScheme, can_convert, get_scheme
+from kpcli.outputs import Outputs
+from kpcli.schemes import LandmarkScheme, can_convert, get_scheme, key_of
 from kpcli.types import Sample
+from kpcli.workflows.evaluate.comparison import FILE, compare, write_comparisons
 from kpcli.workflows.evaluate.faces import ScoredFace, Unreadable, predict_faces
-from kpcli.workflows.evaluate.report import write_report
-from kpcli.workflows.evaluate.result import LABELS, Evaluation
+from kpcli.workflows.evaluate.groups import check_names
+from kpcli.workflows.evaluate.report import FILES, write_report
+from kpcli.workflows.evaluate.result import LABELS, Comparison, Evaluation
 
 
 def evaluate(
@@ -45,7 +49,14 @@ def evaluate(
     ModelError
         If the bundle cannot be used.
     """
+    lines: list[str] = []
+
+    def tell(line: str) -> None:
+        lines.append(line)
+        say(line)
+
     samples = read_split(options)
+    check_names(samples, options.by)
     scheme = get_scheme(samples[0].scheme)
     protocol = protocol_for(scheme, options.protocol)
     if options.cut is not None:
@@ -58,31 +69,44 @@ def evaluate(
         bundle = ModelBundle.open(options.model)
         check_schemes(bundle.card, scheme, options)  # before the slow loading of Keras
         predictor = Predictor(bundle, options.runtime, tta=options.tta)
-        say(predictor.runtime_line)
+        tell(predictor.runtime_line)
     else:
         check_schemes(predictor.card, scheme, options)
-    check_writable(folder(options))
+    if isinstance(detector, BoxesFile):
+        detector.check({sample.image for sample in samples})
+    outputs = Outputs(folder(options), "eval")
+    check_writable(outputs.folder / FILES[0])
+    outputs.check([*FILES, FILE])
+    outputs.spare([options.csv])
     evaluation = measure(samples, scheme, protocol, predictor, detector, options)
-    write_report(evaluation, folder(options), say)
-    return evaluation
+    with outputs.staging() as staging:
+        write_report(evaluation, staging, tell)
+        comparisons = _compare(evaluation, detector, tell)
+        if comparisons:
+            write_comparisons(staging / FILE, comparisons)
+        outputs.publish_all(staging)
+    tell(f"report: {outputs.folder} ({', '.join(FILES)})")
+    for comparison in comparisons:
+        tell(comparison.line())
+    return replace(evaluation, comparisons=comparisons, lines=lines)
+
+
+def _compare(
+    evaluation: Evaluation, detector: Detector | None, say: Callable[[str], None]
+) -> list[Comparison]:
+    """Score the models that are to be compared, each with a report of its own."""
+    options = evaluation.options
+    found = []
+    for number, name in enumerate(options.against, start=2):
+        place = folder(options) / f"model_{number}"
+        other = replace(options, model=name, against=(), out=place)
+        found.append(compare(evaluation, evaluate(other, detector=detector, say=say)))
+    return found
 
 
 def folder(options: EvalOptions) -> Path:
     """Where the report goes."""
     return options.out or Path(f"eval_{options.csv.stem}_{options.split}")
-
-
-def check_writable(path: Path) -> None:
-    """Refuse a report folder that cannot be made, before the long work."""
-    nearest = path.absolute()
-    while not nearest.exists():
-        nearest = nearest.parent
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise InputError(
-            f"{path}: cannot be written",
-            actual=f"{nearest} is {'not writable' if nearest.is_dir() else 'a file'}",
-            next_step="choose another --out",
-        )
 
 
 def read_split(options: EvalOptions) -> list[Sample]:
@@ -111,7 +135,7 @@ def check_schemes(card: ModelCard, labels: LandmarkScheme, options: EvalOptions)
             f"--model {options.model}: its task is {card.task!r}", expected=f"{LANDMARKS!r}"
         )
     model = card.landmark_scheme.name
-    if not can_convert(model, labels.name):
+    if not can_convert(key_of(card.landmark_scheme), key_of(labels)):
         raise UsageError(
             f"--model {options.model} gives {model} points, {options.csv} holds {labels.name}",
             expected=f"a model of scheme {labels.name}, or of one that converts to it",
@@ -139,8 +163,7 @@ def measure(
         )
     predicted = np.stack([face.points for face in faces])
     truth = np.stack([face.sample.points for face in faces])
-    boxes = [face.sample.face for face in faces if face.sample.face is not None]
-    lengths = normalisers(truth, boxes, scheme, protocol.name)
+    lengths = normalisers(truth, scheme, protocol.name)
     regions = {name: list(points) for name, points in scheme.regions.items()}
     return Evaluation(
         options=options,
@@ -160,4 +183,5 @@ def measure(
 def _box_source(face_box: str, boxes: str) -> str:
     if boxes != LABELS:
         return f"detector {boxes}"
-    return "labels: box around the points" if face_box == "landmarks" else "labels: the CSV's box"
+    kinds = {"landmarks": "box around the points", "image": "the whole picture"}
+    return "labels: " + kinds.get(face_box, "the CSV's box")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kpcli.boxes import average_precision, grade
 from kpcli.catalogue import Runtime
-from kpcli.dataset_csv import BOXES, label_box
+from kpcli.dataset_csv import BOXES, label_box, with_landmark_box
 from kpcli.detectors.builtin import FaceDetector
 from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.geometry import CropTransform
@@ -22,7 +22,7 @@ from kpcli.letterbox import Letterbox
 from kpcli.metrics import nme, normalisers
 from kpcli.model_bundle import DETECTION, ModelCard
 from kpcli.progress import progress
-from kpcli.schemes import can_convert, convert_points, get_scheme
+from kpcli.schemes import can_convert, convert_points, get_scheme, key_of
 from kpcli.types import Pixels, Sample
 
 BATCH = 32
@@ -49,14 +49,14 @@ def face_crops(samples: Iterable[Sample], card: ModelCard) -> Iterator[Crop]:
     for sample in samples:
         if np.isnan(sample.points).any(axis=1).all():
             continue  # nothing is labelled
-        box = label_box(sample, card.face_box)
-        if box is None or not box.side > 0:
-            continue
-        transform = CropTransform.from_box(box, card.input_size, card.crop_scale)
         try:
             pixels = read_image(sample.image)
         except InputError:
             continue
+        box = label_box(sample, card.face_box, (pixels.shape[1], pixels.shape[0]))
+        if box is None or not box.side > 0:
+            continue
+        transform = CropTransform.from_box(box, card.input_size, card.crop_scale)
         yield sample, transform, transform.to_crop(pixels)
 
 
@@ -115,11 +115,13 @@ def compare_on_faces(
     InputError
         If no face can be used.
     """
-    scheme, own = get_scheme(samples[0].scheme), card.landmark_scheme.name
-    if not can_convert(own, scheme.name):
+    labels, own = samples[0].scheme, key_of(card.landmark_scheme)
+    scheme = get_scheme(labels)
+    if not can_convert(own, labels):
+        name = card.landmark_scheme.name
         raise UsageError(
-            f"the model gives {own} points, {origin} holds {scheme.name}",
-            expected=f"a CSV of scheme {own}",
+            f"the model gives {name} points, {origin} holds {scheme.name}",
+            expected=f"a CSV of scheme {name}, the points of the same names",
         )
     deviation = _Deviation(card)
     used: list[Sample] = []
@@ -132,14 +134,13 @@ def compare_on_faces(
         used += [sample for sample, _, _ in batch]
         for side, values in zip(found, outputs, strict=True):
             side += [
-                convert_points(transform.to_frame(unit), own, scheme.name)
+                convert_points(transform.to_frame(unit), own, labels)
                 for (_, transform, _), unit in zip(batch, values["points"], strict=True)
             ]
     if not used:
         raise InputError(f"{origin}: no face to check on", next_step="say where they are: --root")
     truth = np.stack([sample.points for sample in used])
-    boxes = [sample.face for sample in used if sample.face is not None]
-    lengths = normalisers(truth, boxes, scheme, scheme.default_normaliser)
+    lengths = normalisers(truth, scheme, scheme.default_normaliser)
     before, after = (float(np.nanmean(nme(np.stack(side), truth, lengths))) for side in found)
     return {
         "compared_on": f"{len(used)} faces of {origin.name}, {samples[0].split}",
@@ -160,9 +161,10 @@ def compare_on_pictures(
     by_picture: dict[Path, list[Sample]] = {}
     for sample in samples:
         by_picture.setdefault(sample.image, []).append(sample)
-    wanted = "box" if samples[0].scheme == BOXES else "landmark_box"
+    given = samples[0].scheme == BOXES
+    wanted = "box" if given or card.face_box != "landmarks" else "landmark_box"
     for path, here in progress(by_picture.items(), "checking", unit="picture"):
-        boxes = [s.face if wanted == "box" else label_box(s, card.face_box) for s in here]
+        boxes = [s.face if given else with_landmark_box(s).face for s in here]
         truth = np.array(
             [[b.left, b.top, b.right, b.bottom] for b in boxes if b is not None], np.float64
         ).reshape(-1, 4)

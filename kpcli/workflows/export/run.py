@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kpcli import __version__
 from kpcli.catalogue import EXPORTERS, ExporterModule, Runtime
 from kpcli.dataset_csv import read_dataset
 from kpcli.errors import InputError, ModelError, UsageError
-from kpcli.files import atomic_folder, atomic_path
-from kpcli.model_bundle import DETECTION, LANDMARKS, ModelBundle, ModelCard, assets, write_card
+from kpcli.exporters import content, recorded
+from kpcli.files import TEMPORARY, atomic_folder, atomic_path, remove
+from kpcli.model_bundle import CARD, DETECTION, LANDMARKS, ModelBundle, ModelCard, assets
 from kpcli.options import ExportOptions
+from kpcli.outputs import Outputs
 from kpcli.types import Sample
+from kpcli.version import __version__
 from kpcli.workflows.export.checks import (
     Checks,
     calibration_input,
@@ -32,10 +35,22 @@ CALIBRATE = {LANDMARKS: 128, DETECTION: 48}
 """Faces or pictures that set the ranges of int8."""
 
 
-def export(options: ExportOptions, say: Callable[[str], None] = print) -> Path:
+@dataclass(frozen=True)
+class Exported:
+    """The file or folder that was written, and what its checks gave."""
+
+    path: Path
+    lines: Sequence[str]
+
+    def summary(self) -> str:
+        """Size, deviation from Keras, errors on the faces it was checked on."""
+        return "\n".join(self.lines)
+
+
+def export(options: ExportOptions, say: Callable[[str], None] = print) -> Exported:
     """Write the twin beside model.keras, and what its checks gave into the card.
 
-    With ``out``, the twin comes into a copy of the bundle, made there; returns its path.
+    With ``out``, the twin comes into a copy of the bundle, made there.
 
     Raises
     ------
@@ -50,6 +65,12 @@ def export(options: ExportOptions, say: Callable[[str], None] = print) -> Path:
     """
     bundle = ModelBundle.open(options.bundle)
     exporter = EXPORTERS.load(options.to)
+    twin = bundle.path / exporter.FILE
+    if options.out is None and not recorded(twin, bundle.card):
+        raise InputError(
+            f"{twin}: in the way, and not what {CARD} says that an export wrote",
+            next_step="move it away, or choose an --out",
+        )
     _check_quantize(options, exporter)
     if options.out is None:
         if bundle.path.resolve().parent == assets().resolve():
@@ -58,6 +79,8 @@ def export(options: ExportOptions, say: Callable[[str], None] = print) -> Path:
                 expected="--out with a folder for a copy of the bundle",
                 next_step=f"add --out {bundle.path.name}_{options.to}",
             )
+        for left in bundle.path.glob(f"{TEMPORARY}*"):  # by an export that was killed
+            remove(left)
         lines = _export(options, bundle, exporter, bundle.path)
     else:
         if options.out.exists():
@@ -70,11 +93,12 @@ def export(options: ExportOptions, say: Callable[[str], None] = print) -> Path:
                 next_step="choose another --out",
             )
         with atomic_folder(options.out) as folder:
+            bundle.file(".")  # nothing is copied that a link names elsewhere
             shutil.copytree(bundle.path, folder, dirs_exist_ok=True)
             lines = _export(options, ModelBundle.open(folder), exporter, options.out)
     for line in lines:
         say(line)
-    return (options.out or bundle.path) / exporter.FILE
+    return Exported((options.out or bundle.path) / exporter.FILE, lines)
 
 
 def _export(
@@ -91,9 +115,11 @@ def _export(
         twin = exporter.open_twin(temporary)
         checks = _compare(options, bundle, twin, samples)
         warning = _judge(options, checks)
-        size = _bytes(temporary)
-    card = _with_export(bundle.card, options, exporter.FILE, size, twin, checks)
-    write_card(card, bundle.path)
+        size, sha256 = content(temporary)
+        entry = _entry(options, exporter.FILE, size, sha256, twin, checks)
+        if path.exists():
+            entry["replaces"] = content(path)[1]
+        _note_export(bundle.path, options.to, entry)  # first: a killed export is known by it
     lines = _lines(options, shown / exporter.FILE, size, checks)
     return [*lines, warning] if warning else lines
 
@@ -181,23 +207,29 @@ def _judge(options: ExportOptions, checks: Checks) -> str:
     )
 
 
-def _bytes(path: Path) -> int:
-    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    return sum(p.stat().st_size for p in files)
-
-
-def _with_export(
-    card: ModelCard, options: ExportOptions, file: str, size: int, twin: Runtime, checks: Checks
-) -> ModelCard:
-    entry = {
+def _entry(
+    options: ExportOptions, file: str, size: int, sha256: str, twin: Runtime, checks: Checks
+) -> dict[str, Any]:
+    return {
         "file": file,
         "quantize": options.quantize,
         "bytes": size,
+        "sha256": sha256,
         "checked_with": twin.line,
         "kpcli": __version__,
         "checks": checks,
     }
-    return replace(card, exports={**card.exports, options.to: entry})
+
+
+def _note_export(folder: Path, target: str, entry: Mapping[str, Any]) -> None:
+    """Add the twin to the card, of which all else stays as it is, also what kpcli knows not."""
+    values = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    values["exports"] = {**values.get("exports", {}), target: entry}
+    run, name = Outputs(folder.parent, "train"), f"{folder.name}/{CARD}"
+    trained = run.owns(name)  # then the run, when it goes on, has to know the new card for its own
+    with run.recording() if trained else nullcontext(), atomic_path(folder / CARD) as temporary:
+        text = json.dumps(values, indent=1, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def _lines(options: ExportOptions, path: Path, size: int, checks: Checks) -> list[str]:

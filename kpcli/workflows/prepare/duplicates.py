@@ -82,19 +82,24 @@ def across_splits(
 
 
 def linked_groups(
-    groups: Mapping[Path, str], fingerprints: Mapping[Path, Fingerprint]
+    pairs: Sequence[tuple[Path, str]], fingerprints: Mapping[Path, Fingerprint]
 ) -> dict[str, str]:
     """For each group, the first by name of all groups that share a picture with it.
 
-    ``groups`` is picture to group. What two groups share with a third links them too.
+    ``pairs`` are (picture, group); faces of one picture may be of several groups. What two groups
+    share with a third links them too.
     """
-    leader = {group: group for group in groups.values()}
+    leader = {group: group for _, group in pairs}
 
     def first(group: str) -> str:
         while leader[group] != group:
             group = leader[group]
         return group
 
+    groups: dict[Path, str] = {}
+    for path, group in pairs:
+        a, b = first(groups.setdefault(path, group)), first(group)
+        leader[max(a, b)] = min(a, b)
     paths = sorted(p for p in groups if p in fingerprints)
     codes = _codes(paths, fingerprints)
     for i, j, _ in _near(codes, codes):

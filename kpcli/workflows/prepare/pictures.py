@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from kpcli.errors import InputError
-from kpcli.files import atomic_folder
-from kpcli.images import read_image, write_image
+from kpcli.images import decode, open_image, orientation_of, write_image
+from kpcli.outputs import Outputs
 from kpcli.progress import progress
 from kpcli.types import Sample
 from kpcli.workflows.prepare.duplicates import Fingerprint, fingerprint
@@ -22,59 +18,46 @@ from kpcli.workflows.prepare.validation import PictureFacts
 
 Seen = dict[Path, tuple[PictureFacts, Fingerprint | None]]
 
-_OURS = re.compile(r"\d+_[a-z0-9_]+\Z")
 
-
-class EmbeddedPictures(AbstractContextManager["EmbeddedPictures"]):
-    """Collects pictures in a temporary folder that becomes ``folder`` when the block ends well.
+class EmbeddedPictures:
+    """Collects pictures in the folder ``staging``; `publish` has them in ``outputs``, as ``name``.
 
     Without an embedded picture nothing is made.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._temporary: Path | None = None
-        self._stack = ExitStack()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
-
-    def __enter__(self) -> Self:
-        return self
+    def __init__(self, outputs: Outputs, name: str, staging: Path) -> None:
+        self._outputs = outputs
+        self._name = name
+        self._temporary = staging / name
 
     def keep(self, sample: Sample, source: str) -> Sample:
         """The sample with its embedded picture, if it has one, written to disk.
 
         ``source`` names the subfolder: no two sources may share it.
+
+        Raises
+        ------
+        InputError
+            If the folder holds anything but an earlier run's pictures.
         """
         if sample.pixels is None:
             return sample
-        if self._temporary is None:
-            self._check_ours()
-            self._temporary = self._stack.enter_context(atomic_folder(self._folder))
+        if not self._temporary.exists():
+            self._outputs.check([self._name])
         path = self._temporary / source / sample.image
         write_image(path, sample.pixels)
         return replace(sample, image=path, pixels=None)
 
-    def _check_ours(self) -> None:
-        """Never replace a folder that holds anything but an earlier run's pictures."""
-        inside = list(self._folder.iterdir()) if self._folder.is_dir() else []
-        if self._folder.is_file() or any(not _OURS.match(p.name) for p in inside):
-            raise InputError(
-                f"{self._folder}: holds other files than the pictures of an earlier run",
-                next_step="move it away, or choose another --out",
-            )
+    def publish(self) -> None:
+        """Put all pictures in place of an earlier run's."""
+        if self._temporary.exists():
+            self._outputs.publish_all(self._temporary, self._name)
 
     def final_path(self, path: Path) -> Path:
-        """Where a picture will be when the block has ended."""
-        if self._temporary is None or not path.is_relative_to(self._temporary):
+        """Where a picture will be once all are published."""
+        if not path.is_relative_to(self._temporary):
             return path
-        return self._folder / path.relative_to(self._temporary)
+        return self._outputs.folder / self._name / path.relative_to(self._temporary)
 
     def final(self, sample: Sample) -> Sample:
         """The sample with its picture's final path."""
@@ -93,8 +76,12 @@ def look_at_pictures(samples: Sequence[Sample]) -> Seen:
 
 def _look(path: Path) -> tuple[PictureFacts, Fingerprint | None]:
     try:
-        pixels = read_image(path)
+        with open_image(path) as image:
+            stored, orientation = image.size, orientation_of(image)
+            pixels = decode(image, path)
     except InputError as e:
         missing = isinstance(e.__cause__, (FileNotFoundError, NotADirectoryError))
         return PictureFacts(missing=missing, problem=e.actual or e.what), None
-    return PictureFacts(pixels.shape[1], pixels.shape[0]), fingerprint(pixels)
+    height, width = pixels.shape[:2]
+    facts = PictureFacts(width, height, stored=stored, orientation=orientation)
+    return facts, fingerprint(pixels)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from kpcli import catalogue
-from kpcli.dataset_csv import BOXES, write_dataset
+from kpcli.dataset_csv import SPLITS, write_dataset
 from kpcli.errors import InputError, UsageError
 from kpcli.files import check_writable
-from kpcli.geometry import landmark_box
-from kpcli.options import PrepareOptions
-from kpcli.progress import progress
-from kpcli.schemes import get_scheme
+from kpcli.options import EXIF, PrepareOptions
+from kpcli.outputs import Outputs
 from kpcli.splits import cut_by_group
-from kpcli.types import FaceBox, Reject, Sample
+from kpcli.types import Reject, Sample
 from kpcli.workflows.prepare.duplicates import Duplicate, Fingerprint, across_splits, linked_groups
+from kpcli.workflows.prepare.grouping import compiled, kept_splits, told_once
 from kpcli.workflows.prepare.pictures import EmbeddedPictures, Seen, look_at_pictures
 from kpcli.workflows.prepare.preview import PREVIEW_ENDINGS, write_preview
+from kpcli.workflows.prepare.reading import find_format, read_sources
 from kpcli.workflows.prepare.report import (
     Prepared,
     duplicates_path,
@@ -31,8 +28,9 @@ from kpcli.workflows.prepare.report import (
     write_duplicates,
     write_rejects,
 )
-from kpcli.workflows.prepare.schemes import check_schemes, converted, of_one_scheme
-from kpcli.workflows.prepare.validation import check
+from kpcli.workflows.prepare.schemes import check_schemes, converted, target_of, unified
+from kpcli.workflows.prepare.upright import turned_upright
+from kpcli.workflows.prepare.validation import PictureFacts, check
 
 
 def prepare(options: PrepareOptions) -> Prepared:
@@ -46,38 +44,75 @@ def prepare(options: PrepareOptions) -> Prepared:
         If a source is unusable, nothing usable is found, or ``strict`` and a label is rejected.
     """
     _check_options(options)
+    outputs = _checked_places(options)
+    target = target_of(options.scheme)
     formats = [(root, find_format(root, options.format)) for root in options.sources]
-    with EmbeddedPictures(options.out.with_name(f"{options.out.stem}_pictures")) as store:
-        samples, rejects = _read_all(formats, options, store)
-        check_schemes(samples, options.scheme)
+    with outputs.staging() as staging:
+        store = EmbeddedPictures(outputs, f"{options.out.stem}_pictures", staging)
+        samples, rejects, notes = read_sources(formats, options, target, store)
+        samples, more = told_once(unified(samples))
+        notes += more
+        check_schemes(samples, target)
         seen = look_at_pictures(samples)
-        samples, bad = _validate(samples, seen)
+        facts = {path: found for path, (found, _) in seen.items()}
+        samples, more = turned_upright(samples, facts, options.exif)
+        notes += more
+        samples, bad = _validate(samples, facts)
         rejects += bad
-        write_rejects(rejects, rejects_path(options.out))
+        write_rejects(rejects, rejects_path(options.out).name, outputs)
         _check_rejects(samples, rejects, options)
-        samples = [converted(s, options.scheme) for s in samples]
-        samples = _link_groups(samples, seen)
-        samples = cut_by_group(samples, options.val, options.seed)
+        samples = [converted(s, target) for s in samples]
+        samples = _cut(_link_groups(samples, seen), options)
         duplicates = _find_duplicates(samples, _fingerprints(seen))
         if options.preview:
-            write_preview(samples, options.preview, options.seed)
+            with _preview(options.preview).replacing(options.preview.name) as sheet:
+                write_preview(samples, sheet, options.seed)
         samples = [store.final(s) for s in samples]
         duplicates = [
             replace(d, first=store.final_path(d.first), second=store.final_path(d.second))
             for d in duplicates
         ]
-    write_duplicates(duplicates, duplicates_path(options.out))
-    write_dataset(samples, options.out, _common_root(samples))
-    return Prepared(options.out, samples, rejects, duplicates)
+        store.publish()
+    write_duplicates(duplicates, duplicates_path(options.out).name, outputs)
+    with outputs.replacing(options.out.name) as temporary:
+        write_dataset(samples, temporary, _common_root(samples))
+    return Prepared(options.out, samples, rejects, duplicates, notes)
+
+
+def _checked_places(options: PrepareOptions) -> Outputs:
+    """The folder of the CSV, and of its company, where nothing of the user's is in the way."""
+    outputs = Outputs(options.out.parent, "prepare")
+    places = (options.out, rejects_path(options.out), duplicates_path(options.out))
+    outputs.check(place.name for place in places)
+    outputs.spare(options.sources)
+    if options.preview is not None:
+        _preview(options.preview).check([options.preview.name])
+    return outputs
+
+
+def _preview(path: Path) -> Outputs:
+    """A drawing, which annotate passes over: the pictures of a dataset's file are input."""
+    return Outputs(path.parent, "preview")
 
 
 def _check_options(options: PrepareOptions) -> None:
-    if not 0 <= options.val <= 0.9:
-        raise UsageError("--val is out of range", expected="0 .. 0.9", actual=f"{options.val}")
+    for name, share in (("--val", options.val), ("--test", options.test)):
+        if not 0 <= share <= 0.9:
+            raise UsageError(f"{name} is out of range", expected="0 .. 0.9", actual=f"{share}")
+    if options.val + options.test > 0.95:
+        raise UsageError(
+            "--val and --test leave nothing to train on",
+            expected="0.95 together at most",
+            actual=f"{options.val} and {options.test}",
+        )
+    if options.split is not None and options.split not in SPLITS:
+        raise UsageError(f"unknown --split {options.split!r}", expected=", ".join(SPLITS))
+    if options.exif not in EXIF:
+        raise UsageError(f"unknown --exif {options.exif!r}", expected=", ".join(EXIF))
+    if options.group_by not in (None, "none", "folder"):
+        compiled(options.group_by)
     if options.face_box not in ("file", "points"):
         raise UsageError(f"unknown --face-box {options.face_box!r}", expected="file, points")
-    if options.scheme is not None:
-        get_scheme(options.scheme)
     if options.out.is_dir():
         raise UsageError(f"{options.out}: a folder", expected="a file name such as faces.csv")
     if options.format is not None and options.format not in catalogue.FORMATS:
@@ -96,71 +131,16 @@ def _check_options(options: PrepareOptions) -> None:
     for root in options.sources:
         if not root.exists():
             raise InputError(f"{root}: there is no such folder or file")
+    if options.images is not None and not options.images.is_dir():
+        raise InputError(f"--images {options.images}: there is no such folder")
 
 
-def find_format(root: Path, name: str | None) -> str:
-    """The format of a source: the given one, or the only one whose layout fits."""
-    if name is not None:
-        if not catalogue.FORMATS.load(name).sniff(root):
-            raise InputError(
-                f"{root}: no {name} labels found here",
-                expected=catalogue.FORMATS[name].help,
-                next_step="leave --format out to have the layout recognised",
-            )
-        return name
-    fits = [n for n in catalogue.FORMATS if catalogue.FORMATS.load(n).sniff(root)]
-    if len(fits) == 1:
-        return fits[0]
-    if fits:
-        raise UsageError(
-            f"{root}: the layout fits {' and '.join(fits)}",
-            next_step=f"choose one with --format {'|'.join(fits)}, or name a folder further down",
-        )
-    raise InputError(
-        f"{root}: no known dataset layout",
-        expected="; ".join(f"{n}: {e.help}" for n, e in catalogue.FORMATS.items()),
-        next_step="name the dataset's own folder, or choose with --format",
-    )
-
-
-def _read_all(
-    formats: Iterable[tuple[Path, str]], options: PrepareOptions, store: EmbeddedPictures
+def _validate(
+    samples: Sequence[Sample], pictures: Mapping[Path, PictureFacts]
 ) -> tuple[list[Sample], list[Reject]]:
-    """All sources' samples with a box each, and what could not be parsed."""
-    samples: list[Sample] = []
-    rejects: list[Reject] = []
-    for number, (root, name) in enumerate(formats, start=1):
-        module = catalogue.FORMATS.load(name)
-        own: list[Sample] = []
-        for item in progress(module.read(root), f"reading {root.name}", unit="label"):
-            if isinstance(item, Reject):
-                rejects.append(item)
-            else:
-                own.append(_with_box(store.keep(item, f"{number}_{name}"), options.face_box))
-        own, odd = of_one_scheme(own, options.scheme)
-        samples += own
-        rejects += odd
-    return samples, rejects
-
-
-def _with_box(sample: Sample, face_box: str) -> Sample:
-    """The sample with the dataset's box, or one derived from the points."""
-    box = sample.face
-    if sample.scheme == BOXES:
-        return sample
-    if face_box == "file" and box is not None and (box.width != 0 or box.height != 0):
-        return replace(sample, box_source="file")
-    derived = FaceBox(0, 0, 0, 0)  # where none can be derived, validation tells why
-    if not np.isinf(sample.points).any():
-        with contextlib.suppress(ValueError):
-            derived = landmark_box(sample.points, get_scheme(sample.scheme))
-    return replace(sample, face=derived, box_source="points")
-
-
-def _validate(samples: Sequence[Sample], seen: Seen) -> tuple[list[Sample], list[Reject]]:
     good, bad = [], []
     for sample in samples:
-        reject = check(sample, seen[sample.image][0])
+        reject = check(sample, pictures[sample.image])
         if reject:
             bad.append(reject)
         else:
@@ -193,9 +173,36 @@ def _fingerprints(seen: Seen) -> dict[Path, Fingerprint]:
 
 def _link_groups(samples: Sequence[Sample], seen: Seen) -> list[Sample]:
     """Groups of train that hold the same picture become one: no cut may part them."""
-    groups = {s.image: s.group for s in samples if s.split == "train"}
-    linked = linked_groups(groups, _fingerprints(seen))
+    train = [s for s in samples if s.split == "train"]
+    linked = linked_groups([(s.image, s.group) for s in train], _fingerprints(seen))
     return [replace(s, group=linked[s.group]) if s.split == "train" else s for s in samples]
+
+
+def _cut(samples: list[Sample], options: PrepareOptions) -> list[Sample]:
+    """The samples with validation and test cut out of train, as far as no side is kept.
+
+    Raises
+    ------
+    InputError
+        If nothing is left to train on.
+    """
+    fixed: set[str] = set()
+    if options.keep_split is not None:
+        samples, fixed = kept_splits(samples, options.keep_split)
+    before = {s.group for s in samples if s.split == "train"}
+    count = sum(s.split == "train" for s in samples)
+    samples = cut_by_group(samples, options.val, options.seed, settled=fixed)
+    share = options.test / (1 - options.val)
+    samples = cut_by_group(samples, min(share, 0.9), options.seed, into="test", settled=fixed)
+    if before and not any(s.split == "train" for s in samples):
+        groups = f"one group, {min(before)!r}" if len(before) == 1 else f"{len(before)} groups"
+        raise InputError(
+            "the cut leaves nothing to train on",
+            expected="more groups (pictures, persons, videos) than sides to cut",
+            actual=f"the {count} rows of train are of {groups}, and groups are never parted",
+            next_step="say what a group is: --group-by none, folder, or a regular expression",
+        )
+    return samples
 
 
 def _find_duplicates(

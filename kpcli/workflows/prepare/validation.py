@@ -23,12 +23,17 @@ swapped. Frontal faces have 0.9 and 0.7 in the right one, full profiles about 0.
 
 @dataclass(frozen=True, slots=True)
 class PictureFacts:
-    """What is known of a picture: its upright size, or why it cannot be used."""
+    """What is known of a picture: its upright size, or why it cannot be used.
+
+    ``stored`` is (width, height) before EXIF's ``orientation`` (1: none) turns it.
+    """
 
     width: int = 0
     height: int = 0
     missing: bool = False
     problem: str = ""
+    stored: tuple[int, int] = (0, 0)
+    orientation: int = 1
 
 
 Found = tuple[str, str] | None
@@ -37,7 +42,7 @@ Found = tuple[str, str] | None
 
 def check(sample: Sample, picture: PictureFacts) -> Reject | None:
     """The first reason why the sample cannot be used, or None."""
-    for rule in (_picture, _number, _finite, _outside, _degenerate, _box, _swapped):
+    for rule in (_picture, _size, _number, _finite, _outside, _degenerate, _box, _swapped):
         found = rule(sample, picture)
         if found:
             return Reject(sample.origin, *found)
@@ -50,6 +55,15 @@ def _picture(sample: Sample, picture: PictureFacts) -> Found:
     if picture.problem:
         return "picture cannot be decoded", f"{sample.image}: {picture.problem}"
     return None
+
+
+def _size(sample: Sample, picture: PictureFacts) -> Found:
+    """A picture that was resized after it was labelled has all its points elsewhere."""
+    if sample.size is None or sample.size in ((picture.width, picture.height), picture.stored):
+        return None
+    told = f"the label file says {sample.size[0]} x {sample.size[1]}"
+    detail = f"the picture is {picture.width} x {picture.height}, {told}"
+    return "size differs from the label file's", detail
 
 
 def _number(sample: Sample, picture: PictureFacts) -> Found:

@@ -12,6 +12,7 @@ from kpcli.detectors.builtin import FaceDetector
 from kpcli.errors import ModelError
 from kpcli.letterbox import Letterbox
 from kpcli.model_bundle import DETECTION, ModelCard, write_card
+from kpcli.schemes import IBUG68
 from kpcli.types import Frame
 
 STRIDES = (8, 16, 32, 64)
@@ -95,7 +96,29 @@ def test_large_faces_come_from_the_smaller_picture_and_only_once():
     runtime = Bright()
     (face,) = FaceDetector(card(face_box="file"), runtime).detect([still(pixels)])[0]
     assert (face.left, face.bottom) == pytest.approx((99.5, 499.5), abs=4)
-    assert [shape[1] for shape in runtime.shapes] == [640, 256]
+    assert [shape[1] for shape in runtime.shapes] == [320, 128], "the cheap look was enough"
+
+
+def test_small_or_doubtful_faces_and_none_ask_for_the_full_look():
+    small, large = picture(640, 640, (100, 100, 130, 130)), picture(640, 640, (100, 100, 500, 500))
+    for pixels, logit, sizes in (
+        (small, 4.0, [320, 128, 640, 256]),
+        (large, -4.0, [320, 128, 640, 256, 320, 128]),
+        (large, 1.0, [320, 128, 640, 256, 320, 128]),
+    ):
+        runtime = Bright(logit)
+        FaceDetector(card(face_box="file"), runtime).detect([still(pixels)])
+        shapes = [shape[1] for shape in runtime.shapes]
+        assert shapes[: len(sizes)] == sizes
+
+
+def test_the_glance_of_a_video_takes_no_full_look():
+    runtime = Bright()
+    (face,) = FaceDetector(card(face_box="file"), runtime).glance(
+        [still(picture(640, 640, (100, 100, 500, 500)))]
+    )[0]
+    assert (face.left, face.bottom) == pytest.approx((99.5, 499.5), abs=4)
+    assert [shape[1] for shape in runtime.shapes] == [320, 128]
 
 
 class Lying(Bright):
@@ -164,6 +187,32 @@ def test_other_sides_are_searched_in_full_only_where_a_probe_promises_a_face():
     assert len(promising.shapes) == len(hopeless.shapes) + 2  # one side, near and far
 
 
+def test_boxes_that_agree_on_a_face_are_averaged_and_others_have_no_say():
+    logits = np.log([0.8, 0.4, 0.7]) - np.log([0.2, 0.6, 0.3])
+    # The second overlaps the first by 0.82; the third by too little to have a say, yet enough
+    # to be the same face.
+    boxes = np.array([[40.0, 40, 80, 80], [44, 40, 84, 80], [52, 40, 92, 80]])
+
+    class Three:
+        line = "fake"
+
+        def run(self, pictures):
+            cells = cell_grid(pictures.shape[1], pictures.shape[2], STRIDES)
+            score = np.full((1, len(cells)), -9.0)
+            numbers = np.zeros((1, len(cells), 4))
+            if pictures.shape[2] == 256:  # the full look only
+                score[0, :3] = logits
+                numbers[0, :3] = encode(boxes, cells[:3])
+            return {"score": score, "box": numbers, "landmark_box": numbers}
+
+    detector = FaceDetector(card(face_box="file"), Three(), size=256)
+    ((found, scores),) = detector.arrays([np.zeros((256, 256, 3), np.uint8)], "box")
+    np.testing.assert_allclose(scores, [0.8])
+    overlap = 36 / 44
+    left = (40 * 0.8 + 44 * 0.4 * overlap) / (0.8 + 0.4 * overlap)
+    np.testing.assert_allclose(found, [[left, 40, left + 40, 80]], atol=1e-4)
+
+
 def test_scores_are_calibrated_and_low_ones_left_out():
     pixels = picture(640, 640, (200, 200, 320, 320))
     calibrated = card(calibration={"score_slope": 2.0, "score_offset": -3.0})
@@ -173,10 +222,19 @@ def test_scores_are_calibrated_and_low_ones_left_out():
     assert len(FaceDetector(calibrated, Bright(1.0), least_score=0.2).detect([still(pixels)])[0])
 
 
+@pytest.mark.parametrize(("side", "octaves"), [(16, 2), (32, 1), (64, 0), (96, 0)])
+def test_small_boxes_are_trusted_less_where_the_card_says_so(side, octaves):
+    pixels = picture(640, 640, (320, 320, 320 + side, 320 + side))
+    values = {"score_slope": 1.0, "score_offset": 0.5, "score_size": 0.8}
+    detector = FaceDetector(card(calibration=values), Bright(logit=1.5), least_score=0.0001)
+    ((_, scores),) = detector.arrays([pixels], "box")
+    assert scores[0] == pytest.approx(1 / (1 + np.exp(-(2.0 - 0.8 * octaves))), abs=1e-6)
+
+
 def test_small_pictures_are_not_blown_up_without_limit():
     runtime = Bright()
     FaceDetector(card(), runtime).detect([still(picture(30, 30, (5, 5, 25, 25)))])
-    assert runtime.shapes == [(1, 128, 128, 3), (1, 64, 64, 3)]
+    assert runtime.shapes[2:4] == [(1, 128, 128, 3), (1, 64, 64, 3)], "30 pixels, fourfold"
 
 
 def test_no_pictures_no_faces():
@@ -193,7 +251,7 @@ def test_the_size_is_the_long_side_at_work():
 
 
 def test_a_landmark_bundle_is_no_detector(tmp_path):
-    write_card(card(task="landmarks", strides=()), tmp_path)
+    write_card(card(task="landmarks", strides=(), scheme=IBUG68.to_json()), tmp_path)
     with pytest.raises(ModelError, match="not a face detector"):
         create_detector(f"builtin:{tmp_path}")
     with pytest.raises(ModelError, match="not a model bundle"):

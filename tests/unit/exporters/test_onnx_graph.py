@@ -8,7 +8,7 @@ from helpers.tiny import crops, write_onnx
 
 from kpcli.runtimes import onnx_runtime
 
-onnx = pytest.importorskip("onnx", reason="pip install 'kpcli[onnx]'")
+onnx = pytest.importorskip("onnx", reason="pip install '.[onnx]'")
 onnx_graph = pytest.importorskip("kpcli.exporters.onnx_graph")
 
 

@@ -7,6 +7,7 @@ from helpers.dataset_builders import dlib_image, dlib_xml, face
 
 from kpcli.dataset_csv import BOXES
 from kpcli.formats.dlib import read, sniff
+from kpcli.schemes import get_scheme
 from kpcli.types import FaceBox, Reject, Sample
 
 FACE = face(68)
@@ -73,7 +74,8 @@ def test_numbers_from_one_and_names(tmp_path: Path) -> None:
     named = "<part name='nose' x='1' y='2'/><part name='chin' x='3' y='4'/>"
     write(tmp_path / "named", f"<image file='a.jpg'>{box}{named}</box></image>")
     (sample,) = samples(tmp_path / "named")
-    assert sample.scheme == "points2"
+    assert get_scheme(sample.scheme).name == "points2"
+    assert get_scheme(sample.scheme).point_names == ("chin", "nose")
     assert sample.points.tolist() == [[3, 4], [1, 2]]
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from kpcli.errors import InputError
-from kpcli.formats.layout import PicturesBeside, find_files, place, read_text, split_of
+from kpcli.formats.layout import find_files, place, split_of
+from kpcli.formats.pictures import PicturesBeside
+from kpcli.formats.reading import read_text
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kpcli.inference.propagation import UNREST, Follower
+from kpcli.inference.propagation import EMPTY_LOOK_EVERY, GLANCE_EVERY, LOOK_EVERY, UNREST, Follower
 from kpcli.schemes import get_scheme
 from kpcli.types import Face, FaceBox
 
@@ -23,7 +23,7 @@ def box(x: float, side: float = 60.0) -> FaceBox:
 def following(*xs: float, every: int = 4, confidence: float = 0.9) -> Follower:
     """A follower that was shown faces at these places at 0 seconds."""
     follower = Follower(every, SCHEME)
-    assert follower.due, "the first frame is the detector's"
+    assert follower.due(0.0), "the first frame is the detector's"
     assert follower.joined([box(x) for x in xs], 0.0) == [box(x) for x in xs]
     faces = [face(x, confidence=confidence) for x in xs]
     assert follower.saw(faces, 0.0) == faces
@@ -63,8 +63,8 @@ def test_the_detector_comes_back_every_nth_frame() -> None:
     follower = following(100, every=3)
     pattern = []
     for i in range(7):
-        pattern.append(follower.due)
-        if follower.due:
+        pattern.append(follower.due(i / 10))
+        if pattern[-1]:
             follower.joined([box(100)], i / 10)
         else:
             follower.expected()
@@ -73,8 +73,8 @@ def test_the_detector_comes_back_every_nth_frame() -> None:
 
 
 def test_without_a_face_the_detector_looks_at_every_frame() -> None:
-    assert following().due
-    assert following(100, confidence=0.3).due, "too unsure to be followed"
+    assert following().due(0.0)
+    assert following(100, confidence=0.3).due(0.0), "too unsure to be followed"
 
 
 def test_a_confirmed_face_is_looked_for_where_its_landmarks_lead() -> None:
@@ -105,7 +105,7 @@ def test_a_face_that_the_detector_misses_is_followed_for_half_a_second() -> None
         assert len(follower.saw([face(100)], seconds)) == 1
     assert follower.joined([], 0.6) == []
     assert follower.saw([], 0.6) == []
-    assert follower.due
+    assert follower.due(0.7)
 
 
 def test_a_confirmed_face_stays_however_unsure() -> None:
@@ -145,3 +145,56 @@ def test_lost_faces_are_given_up() -> None:
     follower = following(100, 300)
     follower.expected()
     assert follower.joined([box(300)], 0.1, lost={0}) == [box(300)]
+
+
+def glimpse(*xs: float) -> list[FaceBox]:
+    """What the cheap look sees: boxes that are roughly where the faces are."""
+    return [FaceBox(x + 6, 46, x + 68, 112, 0.8) for x in xs]
+
+
+def test_as_needed_the_looks_follow_the_clock_whatever_the_frame_rate() -> None:
+    for rate in (8, 25, 120):
+        follower = following(100, every=0)
+        looks, glances = [], []
+        for i in range(1, 2 * rate + 1):
+            seconds = i / rate
+            if follower.due(seconds):
+                looks.append(seconds)
+                follower.joined([box(100)], seconds)
+            else:
+                if follower.glance_due(seconds):
+                    glances.append(seconds)
+                    assert not follower.glanced(glimpse(100), seconds)
+                follower.expected()
+            assert follower.saw([face(100)], seconds)
+        assert len(looks) == pytest.approx(2 / LOOK_EVERY, abs=1)
+        assert np.diff(sorted(looks + glances)).max() <= GLANCE_EVERY + 1 / rate + 1e-9
+
+
+def test_a_new_face_asks_for_the_full_look_and_a_doubtful_one_does_not() -> None:
+    follower = following(100, every=0)
+    assert follower.glanced(glimpse(100, 300), 0.12)
+    assert not follower.glanced([*glimpse(100), FaceBox(300, 50, 360, 110, 0.3)], 0.24)
+
+
+def test_a_face_that_the_cheap_look_no_longer_sees_asks_once() -> None:
+    follower = following(100, every=0)
+    assert not follower.glanced(glimpse(100), 0.12)
+    assert follower.glanced([], 0.24), "it was seen, and is not"
+    assert not follower.glanced([], 0.36), "the full look has spoken"
+
+
+def test_a_face_too_small_for_the_cheap_look_is_confirmed_by_the_full_one() -> None:
+    follower = following(100, every=0)
+    assert not follower.glanced([], 0.12)
+    assert follower.due(LOOK_EVERY)
+    assert follower.joined([box(100)], LOOK_EVERY) == [box(100)]
+
+
+def test_without_a_face_every_frame_is_glanced_at_and_a_small_one_is_found_soon() -> None:
+    follower = following(every=0)
+    assert follower.glance_due(0.01)
+    assert not follower.glanced([], 0.01)
+    assert follower.glance_due(0.02)
+    assert not follower.due(0.9 * EMPTY_LOOK_EVERY)
+    assert follower.due(EMPTY_LOOK_EVERY)

@@ -2,10 +2,12 @@ import os
 from pathlib import Path
 
 import pytest
-from helpers.media import write_picture
+from helpers.media import picture, write_picture
 
 from kpcli.errors import InputError
-from kpcli.sources.folder import STATE, list_media
+from kpcli.outputs import Outputs
+from kpcli.record import STATE
+from kpcli.sources.folder import list_media
 
 
 @pytest.fixture
@@ -32,12 +34,23 @@ def test_not_recursive(tree: Path) -> None:
     assert listing.ignored == {".txt": 1, "no ending": 1}
 
 
-def test_passes_over_the_output_and_earlier_results(tree: Path) -> None:
-    write_picture(tree / "out" / "overlays" / "b.jpg")
-    write_picture(tree / "old" / "overlays" / "b.jpg")
-    (tree / "old" / STATE).mkdir()
-    files = list_media(tree, exclude=[tree / "out"]).files
-    assert not [f for f in files if f.startswith(("out/", "old/"))]
+def test_passes_over_what_kpcli_wrote_and_nothing_else(tree: Path, tmp_path: Path) -> None:
+    for name in ("out", "old"):
+        made = write_picture(tmp_path / "b.jpg")
+        assert not Outputs(tree / name, "annotate").publish([(made, "overlays/b.jpg")])
+        write_picture(tree / name / "overlays" / "mine.jpg")
+        write_picture(tree / name / "mine.jpg")
+    mine = {f for f in list_media(tree).files if f.startswith(("out/", "old/"))}
+    assert mine == {f"{n}/{f}mine.jpg" for n in ("out", "old") for f in ("", "overlays/")}
+    assert "b.jpg" in list_media(tree / "out" / "overlays").files, "a folder that is named is input"
+    write_picture(tree / "out" / "overlays" / "b.jpg", picture(50, 40))
+    assert "out/overlays/b.jpg" in list_media(tree).files, "it is not ours any more"
+
+
+def test_pictures_that_prepare_took_out_of_a_file_are_input(tree: Path, tmp_path: Path) -> None:
+    made = write_picture(tmp_path / "b.jpg")
+    assert not Outputs(tree, "prepare").publish([(made, "faces_pictures/b.jpg")])
+    assert "faces_pictures/b.jpg" in list_media(tree).files
 
 
 def test_results_in_the_folder_itself_do_not_hide_it(tree: Path) -> None:

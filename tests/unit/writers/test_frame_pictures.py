@@ -6,6 +6,7 @@ from PIL import Image
 
 from kpcli.errors import InputError
 from kpcli.images import read_image
+from kpcli.outputs import Outputs
 from kpcli.types import Frame, FrameFaces
 from kpcli.writers.frame_pictures import FramePictures, frame_name
 
@@ -13,7 +14,7 @@ from kpcli.writers.frame_pictures import FramePictures, frame_name
 @pytest.fixture
 def pictures(tmp_path: Path) -> FramePictures:
     (tmp_path / "tmp").mkdir()
-    return FramePictures(tmp_path / "images", tmp_path / "tmp")
+    return FramePictures(Outputs(tmp_path, "annotate"), tmp_path / "tmp")
 
 
 def pixels() -> np.ndarray:
@@ -25,6 +26,7 @@ def test_a_video_s_frames_by_the_names_that_other_formats_have(
     tmp_path: Path, pictures: FramePictures
 ) -> None:
     pictures.add("d/v.mp4", Frame(Path("v.mp4"), 12, 0.5, pixels(), moving=True))
+    pictures.publish()
     name = frame_name(FrameFaces("d/v.mp4", 12, 0.5, 32, 24, (), True))
     assert name == "d/v.mp4/000012.jpg"
     back = read_image(tmp_path / "images" / name)
@@ -36,6 +38,7 @@ def test_an_upright_picture_is_copied(tmp_path: Path, pictures: FramePictures) -
     source = tmp_path / "p.jpg"
     Image.fromarray(pixels()).save(source, quality=40)
     pictures.add("p.jpg", Frame(source, 1, 0.0, read_image(source)))
+    pictures.publish()
     assert (tmp_path / "images" / "p.jpg").read_bytes() == source.read_bytes()
 
 
@@ -47,6 +50,7 @@ def test_a_turned_picture_is_written_as_it_is_seen(tmp_path: Path, pictures: Fra
     frame = Frame(source, 1, 0.0, read_image(source))
     assert frame.pixels.shape == (32, 24, 3)
     pictures.add("p.jpg", frame)
+    pictures.publish()
     with Image.open(tmp_path / "images" / "p.jpg") as image:
         assert image.getexif().get(0x0112, 1) == 1
         assert np.abs(np.asarray(image).astype(int) - frame.pixels).mean() < 4
@@ -54,6 +58,7 @@ def test_a_turned_picture_is_written_as_it_is_seen(tmp_path: Path, pictures: Fra
 
 def test_a_picture_that_cannot_be_written(tmp_path: Path, pictures: FramePictures) -> None:
     (tmp_path / "images").write_text("a file")
+    pictures.add("v.mp4", Frame(Path("v.mp4"), 1, 0.0, pixels(), moving=True))
     with pytest.raises(InputError, match="cannot be written"):
-        pictures.add("v.mp4", Frame(Path("v.mp4"), 1, 0.0, pixels(), moving=True))
+        pictures.publish()
     assert list((tmp_path / "tmp").iterdir()) == []

@@ -8,7 +8,7 @@ import pytest
 
 from kpcli.errors import InputError
 from kpcli.schemes import get_scheme
-from kpcli.types import Face, FaceBox, FrameFaces, HeadPose
+from kpcli.types import Face, FaceBox, FrameFaces, HeadPose, Measures
 from kpcli.writers.landmark_csv import (
     Extra,
     RowWriter,
@@ -114,9 +114,19 @@ def test_extra_columns_come_last_and_come_back(tmp_path: Path) -> None:
     assert extras_of(path) == [Extra.POSE, Extra.SMOOTH]
 
 
+def test_measures_come_back(tmp_path: Path) -> None:
+    values = Measures(0.3, np.nan, 0.1, 0.5, 0.2, 0.21, 0.03, 70.5, 180.25, 99.5, 120.125, 0.25)
+    what = [frame(replace(face(), measures=values), face(1), file="v.mp4")]
+    with create(tmp_path, SCHEME, [Extra.MEASURES]) as writer:
+        writer.write(what[0])
+    (back,) = read_frames(tmp_path / "landmarks.csv")
+    np.testing.assert_allclose(back.faces[0].measures, values, atol=1e-4)
+    assert np.isnan(back.faces[1].measures).all()
+
+
 def test_the_optional_columns_of_a_file(tmp_path: Path) -> None:
     assert extras_of(tmp_path / "none.csv") == []
-    for extras in ([], [Extra.POSE], [Extra.SMOOTH]):
+    for extras in ([], [Extra.POSE], [Extra.SMOOTH], [Extra.POSE, Extra.MEASURES]):
         with create(tmp_path, SCHEME, extras):
             pass
         assert extras_of(tmp_path / "landmarks.csv") == extras

@@ -10,8 +10,8 @@ from pathlib import Path
 from kpcli.errors import ModelError, UsageError
 from kpcli.inference.upright import FacePredictor
 from kpcli.model_bundle import ModelBundle
-from kpcli.options import ENGINES, RAY, AnnotateOptions
-from kpcli.runtimes import AUTO, usable
+from kpcli.options import AUTO, ENGINES, RAY, AnnotateOptions
+from kpcli.runtimes import usable
 from kpcli.sources.folder import is_video
 from kpcli.workflows.annotate.engines.serial import run_serial
 from kpcli.workflows.annotate.work import Chunk, ChunkResult, Job
@@ -38,7 +38,7 @@ def check_engine(name: str) -> None:
     if name == RAY and find_spec("ray") is None:
         raise ModelError(
             "--engine ray needs Ray, which is not installed",
-            next_step="pip install 'kpcli[ray]', on all nodes of the cluster",
+            next_step="pip install ray, on all nodes of the cluster",
         )
 
 

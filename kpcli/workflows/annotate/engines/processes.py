@@ -7,15 +7,20 @@ hand (a sign of life), True once it is ready, or why it cannot go on.
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
+import multiprocessing.spawn
 import os
 import pickle
 import signal
+import sys
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from typing import Any
 
 from kpcli.errors import KpcliError
 from kpcli.inference.finder import FaceFinder
@@ -50,7 +55,7 @@ class _Process(Worker):
         self.process: SpawnProcess = context.Process(
             target=_work, args=(theirs, job, predictor), daemon=True
         )
-        with _no_interrupts():
+        with _no_interrupts(), _main_not_imported():
             self.process.start()
         theirs.close()
 
@@ -66,6 +71,26 @@ def _no_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _main_not_imported() -> Iterator[None]:
+    """Processes that are started here do not run the caller's script again.
+
+    Spawn imports the main module in every child, so that functions of it may be sent there. We
+    send none; and a plain script, which has no ``if __name__ == "__main__"``, would annotate
+    again in each child. joblib leaves these keys out likewise.
+    """
+    usual = multiprocessing.spawn.get_preparation_data
+
+    def without_main(name: str) -> dict[str, Any]:
+        return {k: v for k, v in usual(name).items() if not k.startswith("init_main")}
+
+    multiprocessing.spawn.get_preparation_data = without_main
+    try:
+        yield
+    finally:
+        multiprocessing.spawn.get_preparation_data = usual
 
 
 class _Processes(Pool[_Process]):
@@ -99,9 +124,30 @@ class _Processes(Pool[_Process]):
         worker.connection.close()
 
 
+def _end_with_parent() -> None:
+    """Whatever a library does to this process, it is gone when its parent is."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    if sys.platform == "linux":  # a decoder in C that never ends may not let a thread run
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+
+
+_PR_SET_PDEATHSIG = 1
+"""Of Linux's prctl: the signal to get when the parent dies."""
+
+
 def _work(connection: Connection, job: Job, predictor: FacePredictor | None) -> None:
     """A worker's life: chunks in, results out, until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
     one_thread()
 
     def alive(file: str) -> None:

@@ -20,10 +20,10 @@ from typing import Any
 
 import ray
 
-from kpcli import __version__
 from kpcli.errors import InputError, KpcliError, ModelError
 from kpcli.inference.finder import FaceFinder
 from kpcli.inference.upright import FacePredictor
+from kpcli.version import __version__
 from kpcli.workflows.annotate.engines.pool import (
     STEP,
     Beat,

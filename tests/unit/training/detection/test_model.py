@@ -11,17 +11,17 @@ import pytest
 from kpcli.architectures import face_detector
 from kpcli.boxes import pairwise_iou
 from kpcli.cells import cell_grid, decode, encode
-from kpcli.dataset_csv import BOXES, read_dataset, write_dataset
+from kpcli.dataset_csv import BOXES, label_box, read_dataset, write_dataset
 from kpcli.errors import InputError
 from kpcli.geometry import CropTransform, tight_box
-from kpcli.images import write_image
-from kpcli.model_bundle import DETECTION, ModelBundle
+from kpcli.images import upright_size, write_image
+from kpcli.model_bundle import DETECTION, ModelBundle, write_card
 from kpcli.options import AugmentOptions, DetectionOptions, TrainOptions
 from kpcli.splits import cut_by_group
 from kpcli.training.detection import model as detection
 from kpcli.training.detection import train as train_detector
 from kpcli.training.detection.batches import DetectionBatches, targets
-from kpcli.training.detection.calibration import fit_logistic
+from kpcli.training.detection.calibration import fit_logistic, fit_logistic_of
 from kpcli.training.detection.scenes import (
     Canvas,
     Scene,
@@ -31,6 +31,7 @@ from kpcli.training.detection.scenes import (
     scenes,
     side_by_side,
 )
+from kpcli.training.networks import start_from
 from kpcli.types import FaceBox, Sample
 from kpcli.workflows.train import train
 
@@ -239,6 +240,14 @@ def test_calibration_recovers_a_known_curve():
     assert fit_logistic(np.zeros(0), np.zeros(0, bool)) == pytest.approx((1, 0))
 
 
+def test_calibration_by_a_second_feature_recovers_both_slopes():
+    rng = np.random.default_rng(1)
+    features = np.stack([rng.normal(-1, 2, 8000), rng.uniform(-4, 0, 8000)], axis=1)
+    chance = 1 / (1 + np.exp(-(features @ [1.5, 0.8] + 0.7)))
+    fitted = fit_logistic_of(features, rng.random(8000) < chance)
+    assert fitted == pytest.approx((1.5, 0.8, 0.7), abs=0.15)
+
+
 def draw(path: Path, centre: tuple[int, int], radius: int) -> None:
     pixels = np.full((128, 128, 3), 90, np.uint8)
     cv2.circle(pixels, centre, radius, (230, 190, 160), -1)
@@ -310,6 +319,23 @@ def test_batches_repeat_and_alternate_in_size(boxes_csv: Path):
     assert (batches[0][0] != first[0]).any()
 
 
+def test_large_pictures_are_kept_smaller_with_their_boxes(boxes_csv: Path):
+    given = scenes(read_dataset(boxes_csv))
+    usual, small = SceneStore(given, 100), SceneStore(given, 100, largest=32)
+    uncached = SceneStore(given, 0, largest=32)
+    for i in range(len(given)):
+        scene, pixels = usual[i]
+        less, fewer = small[i]
+        assert max(fewer.shape[:2]) == 32
+        shrink = 32 / max(pixels.shape[:2])
+        np.testing.assert_allclose(
+            less.faces[:, 2:] - less.faces[:, :2],
+            (scene.faces[:, 2:] - scene.faces[:, :2]) * shrink, rtol=0.05,
+        )  # fmt: skip
+        np.testing.assert_array_equal(uncached[i][0].faces, less.faces)
+        np.testing.assert_array_equal(uncached[i][1], fewer)
+
+
 @pytest.fixture
 def small_network(monkeypatch) -> None:
     """The same network with fewer and narrower layers: most of the time is their tracing."""
@@ -322,22 +348,65 @@ def small_network(monkeypatch) -> None:
 def test_train_makes_a_bundle_and_goes_on(boxes_csv: Path, faces_csv: Path):
     said: list[str] = []
     wanted = options(boxes_csv, faces=faces_csv)
-    train(replace(wanted, epochs=1), said.append)
+
+    def stop(text: str) -> None:
+        said.append(text)
+        if text.startswith("epoch 1/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(wanted, stop)
     bundle = train(replace(wanted, resume=True), said.append)
     card = ModelBundle.open(bundle.path).card
     assert card.task == DETECTION
     assert card.face_box == "landmarks"
     assert card.strides == STRIDES
     assert set(card.outputs) == {"score", "box", "landmark_box"}
-    assert set(card.calibration) == {"score_slope", "score_offset"}
-    assert [s.split()[1] for s in said if s.startswith("epoch")] == ["1/1", "2/2"]
+    assert set(card.calibration) == {"score_slope", "score_size", "score_offset"}
+    assert [s.split()[1] for s in said if s.startswith("epoch")] == ["1/2", "1/2", "2/2"]
     for name in ("history.csv", "curves.png", "augmented.png", "samples.png", "run.json"):
         assert (wanted.out / name).is_file()
 
 
-def test_landmarks_as_boxes_and_boxes_as_landmarks_are_refused(boxes_csv, faces_csv):
-    with pytest.raises(InputError, match="holds landmarks"):
-        train(options(faces_csv), lambda _: None)
+def test_a_wider_network_starts_with_what_the_narrower_one_gave(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(face_detector, "BLOCKS", (0, 1, 0, 0))
+    monkeypatch.setattr(face_detector, "WIDTHS", (8, 8, 8, 8))
+    narrow = face_detector.build()
+    (tmp_path / "narrow").mkdir()
+    narrow.save(tmp_path / "narrow" / "model.keras")
+    card = ModelBundle.open("face_detector").card
+    write_card(replace(card, exports={}), tmp_path / "narrow")
+    monkeypatch.setattr(face_detector, "WIDTHS", (8, 16, 12, 8))
+    wide = face_detector.build()
+    said = start_from(wide, str(tmp_path / "narrow"))
+    layers = sum(bool(layer.weights) for layer in wide.layers)
+    assert f"{layers} of {layers} layers, " in said
+    picture = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype(np.float32)
+    for name, value in narrow(picture).items():
+        np.testing.assert_allclose(value, wide(picture)[name], atol=1e-5)
+    assert wide.count_params() > narrow.count_params()
+
+
+def test_a_csv_of_landmarks_gives_the_boxes_that_its_model_takes(faces_csv):
+    samples = read_dataset(faces_csv)
+    for kind in ("landmarks", "dataset", "image"):
+        parts = train_detector._boxes(replace(options(faces_csv), face_box=kind, val=0.3))
+        rows = [row for part in parts for row in part]
+        assert len(rows) == len([s for s in samples if s.split != "test"])
+        assert {row.scheme for row in rows} == {BOXES}
+        by_picture = {s.image: s for s in samples}
+        for row in rows:
+            size = upright_size(row.image)
+            assert row.face == label_box(by_picture[row.image], kind, size)
+
+
+def test_a_detector_is_trained_on_landmarks(faces_csv):
+    bundle = train(options(faces_csv, epochs=1, val=0.4), lambda _: None)
+    assert bundle.card.face_box == "dataset"  # its boxes are those that it was shown
+    assert bundle.card.training["boxes"] > 0
+
+
+def test_boxes_as_landmarks_are_refused(boxes_csv):
     with pytest.raises(InputError, match="no landmarks"):
         train(options(boxes_csv, faces=boxes_csv), lambda _: None)
 
@@ -354,5 +423,5 @@ def test_validation_pictures_are_the_same_for_every_seed(boxes_csv: Path):
 def test_one_picture_is_too_few(boxes_csv: Path):
     lines = boxes_csv.read_text().splitlines()
     boxes_csv.write_text("\n".join(lines[:2]) + "\n")
-    with pytest.raises(InputError, match="no boxes to"):
+    with pytest.raises(InputError, match="one row is too few"):
         train(options(boxes_csv), lambda _: None)

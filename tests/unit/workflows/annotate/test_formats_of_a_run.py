@@ -6,8 +6,9 @@ import pytest
 from kpcli.errors import InputError
 from kpcli.schemes import get_scheme
 from kpcli.types import Face, FaceBox, FrameFaces
-from kpcli.workflows.annotate.formats import write_formats
-from kpcli.workflows.annotate.ledger import FileResult
+from kpcli.workflows.annotate.formats import Written, write_formats
+from kpcli.workflows.annotate.ledger import Ledger
+from kpcli.workflows.annotate.outcome import FileResult
 from kpcli.writers import json_frames
 from kpcli.writers.landmark_csv import create
 
@@ -22,13 +23,18 @@ def out(tmp_path: Path) -> Path:
     with create(tmp_path, SCHEME) as writer:
         for name in "abc":
             writer.write(FrameFaces(f"{name}.jpg", 1, 0, 9, 9, (face,)))
-    (tmp_path / "staging").mkdir()
     return tmp_path
 
 
-def formats(out: Path, *names: str) -> list[str]:
+def formats(out: Path, *names: str) -> Written:
     results = [FileResult(f"{name}.jpg", "done", width=9, height=9) for name in "abc"]
-    return [p.name for p in write_formats(names, out, out / "staging", SCHEME, results)]
+    ledger = Ledger(out)
+    ledger.staging.mkdir(parents=True, exist_ok=True)
+    return write_formats(names, ledger, SCHEME, results)
+
+
+def left(out: Path) -> list[Path]:
+    return list(Ledger(out).staging.iterdir())
 
 
 def test_all_in_one_pass_over_the_table(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,12 +43,12 @@ def test_all_in_one_pass_over_the_table(out: Path, monkeypatch: pytest.MonkeyPat
     opened = []
     read = module.read_frames
     monkeypatch.setattr(module, "read_frames", lambda *a: opened.append(a) or read(*a))
-    assert formats(out, "json", "pts", "json", "csv", "coco") == [
+    assert [p.name for p in formats(out, "json", "pts", "json", "csv", "coco").paths] == [
         "landmarks.json", "pts", "annotations",
     ]  # fmt: skip
     assert len(opened) == 1
     assert len(list((out / "pts").iterdir())) == 3
-    assert list((out / "staging").iterdir()) == []
+    assert left(out) == []
     assert (out / "images").is_dir()  # datumaro reads no COCO without
 
 
@@ -58,12 +64,13 @@ def test_a_format_that_cannot_be_written_leaves_the_others(
     else:
         method = {"writing": "write", "ending": "end"}[when]
         monkeypatch.setattr(json_frames.JsonFrames, method, fail)
-    with pytest.raises(InputError, match=r"landmarks.json: cannot be written"):
-        formats(out, "pts", "json", "openface")
+    written = formats(out, "pts", "json", "openface")
+    assert written.failed == {out / "landmarks.json": "No space left on device"}
+    assert [p.name for p in written.paths] == ["pts", "openface"]
     assert len(list((out / "pts").iterdir())) == 3
     assert len(list((out / "openface").iterdir())) == 3
     assert not (out / "landmarks.json").exists()
-    assert list((out / "staging").iterdir()) == []
+    assert left(out) == []
 
 
 def test_a_damaged_table_leaves_nothing(out: Path) -> None:
@@ -71,5 +78,5 @@ def test_a_damaged_table_leaves_nothing(out: Path) -> None:
         file.write("d.jpg,1\n")
     with pytest.raises(InputError, match="another length"):
         formats(out, "pts", "json", "parquet")
-    assert sorted(p.name for p in out.iterdir()) == ["landmarks.csv", "staging"]
-    assert list((out / "staging").iterdir()) == []
+    assert sorted(p.name for p in out.iterdir()) == [".kpcli", "landmarks.csv"]
+    assert left(out) == []

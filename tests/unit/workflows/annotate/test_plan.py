@@ -14,7 +14,7 @@ from kpcli.workflows.annotate.plan import make_plan, settings
 
 FREE = {
     "inputs", "out", "folder", "formats", "resume", "overwrite", "dry_run", "engine", "workers",
-    "timeout", "max_megapixels",
+    "timeout", "max_megapixels", "config",
 }  # fmt: skip
 """No row depends on them; input folder and files are compared by the plan."""
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from kpcli.types import FaceBox, Sample
 from kpcli.workflows.evaluate.faces import match
+from kpcli.workflows.evaluate.groups import size_name
 from kpcli.workflows.evaluate.plots import MOST_MISSED, WORST, worst_faces
-from kpcli.workflows.evaluate.report import size_name
 
 
 def face(left: float, top: float, side: float) -> Sample:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from PIL import Image
 from kpcli.cells import cell_grid, encode
 from kpcli.dataset_csv import read_dataset, write_dataset
 from kpcli.errors import InputError, ModelError, UsageError
-from kpcli.exporters import drop_twins
+from kpcli.exporters import content, drop_twins, foreign_twins
 from kpcli.model_bundle import ModelBundle, assets, write_card
 from kpcli.options import ExportOptions
 from kpcli.runtimes import keras_runtime
@@ -236,14 +237,46 @@ def test_faces_without_a_label_or_a_picture_are_left_out(
     assert checks(bundle)["compared_on"] == "1 faces of faces.csv, val"
 
 
-def test_new_weights_drop_the_twins_of_old_ones(tmp_path: Path) -> None:
-    for name in ("model.onnx", "model.tflite", "model.keras", "card.json"):
-        (tmp_path / name).touch()
+def test_new_weights_drop_the_twins_of_old_ones_and_no_other_file(tmp_path: Path) -> None:
+    for name in ("model.onnx", "model.tflite", "model.keras"):
+        (tmp_path / name).write_text(name)
     for name in ("openvino", "saved_model"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "inside").touch()
+        (tmp_path / name / "inside").write_text(name)
+    exports = {
+        n: dict(zip(("file", "bytes", "sha256"), (n, *content(tmp_path / n)), strict=True))
+        | {"checks": {}, "quantize": "none"}
+        for n in ("model.onnx", "model.tflite", "openvino", "saved_model")
+    }
+    write_card(tiny_card(exports=exports), tmp_path)
+    (tmp_path / "saved_model" / "mine.txt").write_text("notes")
+    (tmp_path / "model.tflite").write_text("model.tfLite")
+    assert [t.name for t in foreign_twins(tmp_path)] == ["model.tflite", "saved_model"]
     drop_twins(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["card.json", "model.keras"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "card.json", "model.keras", "model.tflite", "saved_model",
+    ]  # fmt: skip
+
+
+def test_a_twin_s_place_that_the_user_has_is_refused_before_the_work(
+    bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bundle.path / "model.fake").write_text("mine")
+    with pytest.raises(InputError, match=r"model\.fake: in the way"):
+        run(monkeypatch, bundle, Points(0.01))
+    assert (bundle.path / "model.fake").read_text() == "mine"
+
+
+def test_an_export_leaves_the_rest_of_the_card_as_it_is(
+    bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = json.loads((bundle.path / "card.json").read_text())
+    (bundle.path / "card.json").write_text(json.dumps({**values, "mine": "a note"}))
+    run(monkeypatch, bundle, Points(0.01))
+    run(monkeypatch, bundle, Points(0.01))
+    after = json.loads((bundle.path / "card.json").read_text())
+    assert after.pop("exports")["fake"]["file"] == "model.fake"
+    assert after == {k: v for k, v in {**values, "mine": "a note"}.items() if k != "exports"}
 
 
 def test_a_detector_is_judged_by_its_average_precision(

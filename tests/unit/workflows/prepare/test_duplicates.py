@@ -61,9 +61,9 @@ def test_groups_that_share_a_picture_are_linked() -> None:
     """a-b share picture 1, b-c picture 2, d shares none."""
     groups = {"a1": 1, "b1": 1, "b2": 2, "c2": 2, "d3": 3, "d4": 4}
     prints = {Path(name): fingerprint(picture(seed=seed)) for name, seed in groups.items()}
-    linked = linked_groups({p: p.name[0] for p in prints}, prints)
+    linked = linked_groups([(p, p.name[0]) for p in prints], prints)
     assert linked == {"a": "a", "b": "a", "c": "a", "d": "d"}
-    assert linked_groups({Path("x"): "x"}, {}) == {"x": "x"}
+    assert linked_groups([(Path("x"), "x")], {}) == {"x": "x"}
 
 
 def test_flat_pictures_are_alike_only_if_equal() -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.dataset_builders import picture, save
+from PIL import Image
 
-from kpcli.types import Pixels, Sample
+from kpcli.images import open_image
+from kpcli.types import Sample
 from kpcli.workflows.prepare import pictures as prepare_pictures
 from kpcli.workflows.prepare.pictures import look_at_pictures
 
@@ -22,11 +24,11 @@ def test_every_picture_is_opened_once(tmp_path: Path, monkeypatch: pytest.Monkey
     paths = [save(tmp_path / f"{i}.png", picture(seed=i, size=40 + i)) for i in range(5)]
     opened: list[Path] = []
 
-    def counted(path: Path) -> Pixels:
+    def counted(path: Path) -> Image.Image:
         opened.append(path)
-        return picture(size=40)
+        return open_image(path)
 
-    monkeypatch.setattr(prepare_pictures, "read_image", counted)
+    monkeypatch.setattr(prepare_pictures, "open_image", counted)
     assert len(look_at_pictures([sample(p) for p in paths * 3])) == 5
     assert sorted(opened) == paths
 
@@ -51,13 +53,13 @@ def test_size_fingerprint_and_problems(tmp_path: Path) -> None:
 def test_an_interruption_drops_what_is_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     count = itertools.count()
 
-    def interrupted(path: Path) -> Pixels:
+    def interrupted(path: Path) -> Image.Image:
         if next(count) == 0:
             raise KeyboardInterrupt
         time.sleep(0.005)
-        return picture(size=40)
+        return Image.fromarray(picture(size=40))
 
-    monkeypatch.setattr(prepare_pictures, "read_image", interrupted)
+    monkeypatch.setattr(prepare_pictures, "open_image", interrupted)
     with pytest.raises(KeyboardInterrupt):
         look_at_pictures([sample(Path(f"{i:04d}")) for i in range(400)])
     assert next(count) < 400

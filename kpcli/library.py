@@ -1,0 +1,291 @@
+"""What the commands do, as functions; each command is a shell over the one of its name.
+
+Keywords are the fields of the command's options class in `kpcli.options`. Nothing is printed,
+unless ``verbose`` asks for what the command says on its way; every function returns a value
+whose ``summary()`` is what the command prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kpcli.choices import checked, shows_fields
+from kpcli.errors import shown
+from kpcli.options import (
+    AnnotateOptions,
+    AugmentOptions,
+    EvalOptions,
+    ExportOptions,
+    MergeOptions,
+    PrepareOptions,
+    TrainOptions,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kpcli.model_bundle import ModelBundle
+    from kpcli.workflows.annotate.report import Report
+    from kpcli.workflows.evaluate.result import Evaluation
+    from kpcli.workflows.export.run import Exported
+    from kpcli.workflows.prepare.report import Prepared
+
+Name = str | Path
+
+
+@shows_fields(AnnotateOptions)
+def annotate(
+    inputs: Name | Iterable[Name], *, out: Name = "annotated", verbose: bool = False, **choices: Any
+) -> Report:
+    """Write the landmarks of all faces in pictures and videos: CSV, overlays, other formats.
+
+    Parameters
+    ----------
+    inputs : path, or several
+        A folder, or files.
+    out : path
+        Folder for the results.
+    verbose : bool
+        Show a progress bar.
+    **choices
+        Fields of `kpcli.AnnotateOptions`, such as ``model="large"`` or ``overlays=False``.
+
+    Returns
+    -------
+    Report
+        ``counts`` of files by status, ``faces``, ``frames``, ``problems``, ``exit_code``.
+        A file that cannot be read is counted there; it raises nothing.
+
+    Raises
+    ------
+    KpcliError
+        If the input, the output, the model or the detector cannot be used at all.
+
+    Examples
+    --------
+    >>> report = annotate("videos", out="annotated", smooth="one-euro")
+    >>> print(report.summary())
+    """
+    from kpcli.progress import bars
+    from kpcli.workflows.annotate.run import annotate
+
+    one_folder = isinstance(inputs, str | Path) and Path(inputs).is_dir()
+    values = {"folder": one_folder, **choices, "inputs": inputs, "out": out}
+    options = AnnotateOptions(**checked(AnnotateOptions, values))
+    with bars(verbose):
+        return annotate(options)
+
+
+@shows_fields(MergeOptions)
+def merge(shards: Iterable[Name], *, out: Name, **choices: Any) -> Report:
+    """Join the outputs of annotate's shards to what one run would have written.
+
+    Parameters
+    ----------
+    shards : paths
+        Output folders of ``annotate(..., shard=(i, n))``, all n of them.
+    out : path
+    **choices
+        Fields of `kpcli.MergeOptions`.
+
+    Raises
+    ------
+    KpcliError
+        If the shards do not belong together, or ``out`` cannot be used.
+    """
+    from kpcli.workflows.annotate.merge import merge
+
+    values = {**choices, "shards": shards, "out": out}
+    return merge(MergeOptions(**checked(MergeOptions, values)))
+
+
+@shows_fields(PrepareOptions)
+def prepare(
+    sources: Name | Iterable[Name], *, out: Name, verbose: bool = False, **choices: Any
+) -> Prepared:
+    """Read datasets, validate every label, write one normalised CSV.
+
+    Parameters
+    ----------
+    sources : path, or several
+        Dataset folders or label files.
+    out : path
+        The CSV to write.
+    verbose : bool
+        Show progress bars.
+    **choices
+        Fields of `kpcli.PrepareOptions`.
+
+    Returns
+    -------
+    Prepared
+        ``samples``, ``rejects``, ``duplicates``.
+
+    Raises
+    ------
+    KpcliError
+        If a source or an option cannot be used.
+    """
+    from kpcli.progress import bars
+    from kpcli.workflows.prepare.run import prepare
+
+    values = {**choices, "sources": sources, "out": out}
+    with bars(verbose):
+        return prepare(PrepareOptions(**checked(PrepareOptions, values)))
+
+
+@shows_fields(TrainOptions)
+def train(
+    csv: Name,
+    *,
+    out: Name,
+    recipe: str | None = None,
+    verbose: bool = False,
+    given: Collection[str] | None = None,
+    **choices: Any,
+) -> ModelBundle:
+    """Train a landmark model, or a face detector, on a prepared CSV.
+
+    Parameters
+    ----------
+    csv : path
+    out : path
+        Run folder to make; the best model so far lies in its ``model``.
+    recipe : str, optional
+        A shipped model's recipe, whose options hold where ``choices`` say nothing.
+    verbose : bool
+        Print a line an epoch.
+    given : names, optional
+        Those of the choices that must agree with a run that is resumed; None: all of them.
+    **choices
+        Fields of `kpcli.TrainOptions`; ``augment`` may be a number, its strength.
+
+    Returns
+    -------
+    ModelBundle
+        Its ``path`` is a ``model`` for the other functions.
+
+    Raises
+    ------
+    KpcliError
+        For data, options or weights that cannot be used.
+    """
+    from kpcli.progress import bars
+    from kpcli.workflows.train import train
+
+    given = {*(choices if given is None else given)}
+    if recipe is not None:
+        from kpcli.recipes import recipe_options
+
+        given |= {*recipe_options(recipe)}
+        choices = {**recipe_options(recipe), **choices}
+    if isinstance(choices.get("augment"), int | float):
+        choices["augment"] = AugmentOptions(strength=float(choices["augment"]))
+    values = {**choices, "csv": csv, "out": out}
+    with bars(verbose):
+        return train(TrainOptions(**checked(TrainOptions, values)), _say(verbose), given)
+
+
+@shows_fields(EvalOptions)
+def evaluate(csv: Name, *, verbose: bool = False, **choices: Any) -> Evaluation:
+    """Score a model on one split of a prepared CSV, and write the report's files.
+
+    Parameters
+    ----------
+    csv : path
+    verbose : bool
+        Print the table.
+    **choices
+        Fields of `kpcli.EvalOptions`, such as ``split="test"`` or ``model="large"``.
+
+    Returns
+    -------
+    Evaluation
+        ``errors`` (B,) in percent of the normaliser, infinite where a face was missed, and what
+        else the table is made of.
+
+    Raises
+    ------
+    KpcliError
+        If the CSV, the model or an option cannot be used.
+    """
+    from kpcli.progress import bars
+    from kpcli.workflows.evaluate.run import evaluate
+
+    if isinstance(choices.get("model"), list | tuple):
+        first, *others = choices["model"]
+        choices = {**choices, "model": first, "against": tuple(others)}
+    choices["by"] = tuple(choices.get("by", ()))
+    options = EvalOptions(**checked(EvalOptions, {**choices, "csv": csv}))
+    with bars(verbose):
+        return evaluate(options, say=_say(verbose))
+
+
+@shows_fields(ExportOptions)
+def export(bundle: Name, *, to: str, verbose: bool = False, **choices: Any) -> Exported:
+    """Write a model's export for another runtime into its bundle or a copy, checked.
+
+    Parameters
+    ----------
+    bundle : path or str
+        A bundle folder, or an embedded model's name (then ``out`` is needed).
+    to : str
+        ``onnx``, ``litert``, ``openvino`` or ``saved_model``.
+    verbose : bool
+        Print what the checks gave.
+    **choices
+        Fields of `kpcli.ExportOptions`.
+
+    Returns
+    -------
+    Exported
+        ``path`` of the file or folder.
+
+    Raises
+    ------
+    KpcliError
+        If the bundle cannot be exported, a package is missing, or int8 loses too much.
+    """
+    from kpcli.progress import bars
+    from kpcli.workflows.export.run import export
+
+    values = {**choices, "bundle": str(bundle), "to": to}
+    with bars(verbose):
+        return export(ExportOptions(**checked(ExportOptions, values)), _say(verbose))
+
+
+def read_landmarks(path: Name, *, long: bool = False) -> pd.DataFrame:
+    """Read a ``landmarks.csv``, or that of annotate's output folder.
+
+    Parameters
+    ----------
+    path : path
+    long : bool
+        One row a point, with ``file, frame, timestamp, face_id, point, name, x, y,
+        confidence`` (and ``smooth_x, smooth_y`` where the CSV has them), of faces only; else the
+        CSV's own rows and columns, one row a face a frame.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Pixels; ``frame`` counts from 1, ``point`` from 0; ``timestamp`` in seconds.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is none of annotate's.
+
+    Examples
+    --------
+    >>> table = read_landmarks("annotated")
+    >>> mouth = read_landmarks("annotated", long=True).query("name.str.contains('lip')")
+    """
+    from kpcli.writers.landmark_table import read_table
+
+    return read_table(Path(path), long=long)
+
+
+def _say(verbose: bool) -> Callable[[str], None]:
+    return (lambda line: print(shown(line))) if verbose else lambda line: None

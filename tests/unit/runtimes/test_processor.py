@@ -1,0 +1,63 @@
+"""Which export runs on which processor, and devices that are not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers.tiny import write_onnx_bundle
+
+from kpcli import runtimes
+from kpcli.errors import ModelError, UsageError
+from kpcli.runtimes import open_runtime, usable
+from kpcli.runtimes.processor import int8_is_fast, only_by_onnx
+
+X86 = "processor\t: 0\nmodel name\t: some\nflags\t\t: fpu sse4_1 avx2 {}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "fast"),
+    [
+        (X86.format(""), False),
+        (X86.format("avx512f avx512_vnni"), True),
+        (X86.format("avx_vnni"), True),
+        ("Features\t: fp asimd asimddp\n", True),
+        ("Features\t: fp asimd\n", False),
+    ],
+)
+def test_int8_is_fast_where_the_processor_multiplies_it(
+    text: str, fast: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "cpuinfo"
+    file.write_text(text)
+    assert int8_is_fast(file) == fast
+
+
+def test_float32_comes_first_where_int8_is_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = write_onnx_bundle(tmp_path / "bundle")
+    file = bundle.path / "model_float.onnx"
+    file.write_bytes((bundle.path / "model.onnx").read_bytes())
+    for fast, order in ((True, ["onnx", "onnx_float"]), (False, ["onnx_float", "onnx"])):
+        monkeypatch.setattr(runtimes, "int8_is_fast", lambda fast=fast: fast)
+        assert usable(bundle)[:2] == order
+    file.unlink()
+    assert usable(bundle)[0] == "onnx", "a bundle without it runs as before"
+
+
+def test_a_device_that_is_not_there_is_refused_with_what_to_install(tmp_path: Path) -> None:
+    bundle = write_onnx_bundle(tmp_path / "bundle")
+    with pytest.raises(ModelError, match="--device directml: ONNX Runtime has no Dml") as caught:
+        open_runtime(bundle, device="directml")
+    assert "onnxruntime-directml" in caught.value.next_step
+    with pytest.raises(UsageError, match="unknown device 'tpu'"):
+        open_runtime(bundle, device="tpu")
+    assert open_runtime(bundle, device="cpu").line.endswith("on CPU, float32")
+
+
+def test_only_onnx_runtime_knows_devices() -> None:
+    only_by_onnx("auto")
+    only_by_onnx("cpu")
+    with pytest.raises(UsageError, match="--device cuda needs ONNX Runtime"):
+        only_by_onnx("cuda")
