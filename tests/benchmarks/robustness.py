@@ -121,7 +121,7 @@ class Bench:
                 for look, s in zip(looks, seen, strict=True)]  # fmt: skip
         faces = PredictedFaces(
             np.array(unit, np.float32),
-            np.array([s.scores for s in seen], np.float32),
+            np.array([s.point_confidences for s in seen], np.float32),
             np.array([s.confidence for s in seen], np.float32),
         )
         return faces, np.stack(truth), transforms
