@@ -155,7 +155,7 @@ class FaceDetector:
 
     def zoom(self, image: Pixels) -> float:
         """Pixels at work a pixel of the picture."""
-        return min(self._size / max(image.shape[:2]), LARGEST_ZOOM)
+        return float(min(self._size / max(image.shape[:2]), LARGEST_ZOOM))
 
     def _fit(self, image: Pixels, share: float) -> Letterbox:
         size = share * self.zoom(image) * max(image.shape[:2])
@@ -184,7 +184,7 @@ def size_feature(octaves: Array) -> Array:
     Of two boxes with one logit, the smaller is right less often: it is harder to place, and more
     things look like it. From `SIZELESS` on, the size says nothing.
     """
-    return np.minimum(octaves - np.log2(SIZELESS), 0.0)
+    return np.asarray(np.minimum(octaves - np.log2(SIZELESS), 0.0))
 
 
 @dataclass(frozen=True)
