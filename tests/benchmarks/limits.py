@@ -93,7 +93,7 @@ def measure(finder: FaceFinder, faces: list[Sample], make: Callable[[Pixels, np.
         found = [face for face in finder.picture(pixels) if face.box.iou(box) > HIT]
         if found:
             best = max(found, key=lambda face: face.box.iou(box))
-            lengths = normalisers(points[None], [box], scheme, "ocular")
+            lengths = normalisers(points[None], scheme, "ocular")
             errors.append(float(nme(best.points[None], points[None], lengths)[0]))
     return len(errors) / len(faces), float(np.median(errors)) if errors else float("nan")
 
