@@ -58,7 +58,7 @@ GLANCE = 320
 CLEAR, CLEAR_SCORE = 24.0, 0.7
 """Pixels (root of the area) and score of a face that the first look settles. The full look is
 taken where there is a smaller or a less sure one, or none that is `UPRIGHT`."""
-DOUBT = 0.12
+DOUBT = 0.25
 """Score from which on something in the first look may be a face."""
 WHOLE = 160.0
 """Pixels at work up to which the network sees a face whole (root of its box's area)."""
