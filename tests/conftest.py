@@ -15,7 +15,30 @@ REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / "shared" / "data"
 
 
+SLOW = {
+    "contracts/test_architectures.py", "contracts/test_catalogue.py",
+    "contracts/test_exporters.py", "contracts/test_formats.py", "cli/test_bench.py", "cli/test_prepare.py",
+    "cli/test_detectors.py",
+    "end_to_end/test_annotate_media.py", "end_to_end/test_annotate_odd_media.py",
+    "end_to_end/test_annotate_shards.py", "end_to_end/test_library.py",
+    "unit/detectors/test_large_pictures.py", "unit/inference/test_real_blinks.py",
+    "cli/test_help.py", "end_to_end/test_annotate_faults.py", "end_to_end/test_annotate_ray.py",
+    "end_to_end/test_annotate_resume.py", "end_to_end/test_everything.py",
+    "end_to_end/test_fuzz_labels.py", "end_to_end/test_fuzz_media.py",
+    "end_to_end/test_kills.py", "end_to_end/test_user_files.py", "unit/training/test_fit.py",
+    "unit/training/test_run_folder.py", "unit/training/detection/test_model.py",
+    "unit/workflows/report/test_annotated.py", "unit/runtimes/test_hush.py",
+}  # fmt: skip
+"""Modules that train, start processes or go over every format: what ``-m "not slow"`` leaves out.
+
+By ``pytest --durations=150 --durations-min=0.7``: each takes more than 1 second.
+"""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(REPO / "tests").as_posix() in SLOW:
+            item.add_marker(pytest.mark.slow)
     if SHARED.is_dir():
         return
     skip = pytest.mark.skip(reason=f"no real data at {SHARED}")
