@@ -10,6 +10,7 @@ from kpcli.cells import cell_grid, encode
 from kpcli.detectors import create_detector
 from kpcli.detectors.builtin import FaceDetector
 from kpcli.errors import ModelError
+from kpcli.images import read_image
 from kpcli.letterbox import Letterbox
 from kpcli.model_bundle import DETECTION, ModelCard, write_card
 from kpcli.schemes import IBUG68
@@ -70,8 +71,10 @@ def test_one_box_a_face_in_pixels_of_the_picture_for_pictures_of_any_shape():
         mine = np.array([face.left, face.top, face.right, face.bottom])
         np.testing.assert_allclose(mine, np.array(box) - 0.5, atol=0.02 * max(box))
     assert all(side % 64 == 0 for shape in runtime.shapes for side in shape[1:3])
-    # 240x320 and 1200x1600 have one shape at work: they ran as one batch.
-    assert sorted(shape[0] for shape in runtime.shapes[:3]) == [1, 1, 2]
+    lone = Bright()
+    alike = [picture(480, 640, boxes[0]), picture(1200, 1600, boxes[2])]
+    FaceDetector(card(face_box="file"), lone).detect([still(p) for p in alike])
+    assert lone.shapes[0][0] == 2, "they have one shape at work: they ran as one batch"
 
 
 def test_the_landmark_box_is_given_where_the_card_says_so():
@@ -96,20 +99,26 @@ def test_large_faces_come_from_the_smaller_picture_and_only_once():
     runtime = Bright()
     (face,) = FaceDetector(card(face_box="file"), runtime).detect([still(pixels)])[0]
     assert (face.left, face.bottom) == pytest.approx((99.5, 499.5), abs=4)
-    assert [shape[1] for shape in runtime.shapes] == [320, 128], "the cheap look was enough"
+    assert [shape[1] for shape in runtime.shapes] == [640, 256]
 
 
-def test_small_or_doubtful_faces_and_none_ask_for_the_full_look():
-    small, large = picture(640, 640, (100, 100, 130, 130)), picture(640, 640, (100, 100, 500, 500))
+def test_a_small_picture_is_enlarged_only_for_small_doubtful_or_no_faces():
+    small, large = picture(320, 320, (50, 50, 65, 65)), picture(320, 320, (50, 50, 250, 250))
+    full = [320, 128, 640, 256]
     for pixels, logit, sizes in (
-        (small, 4.0, [320, 128, 640, 256]),
-        (large, -4.0, [320, 128, 640, 256, 320, 128]),
-        (large, 1.0, [320, 128, 640, 256, 320, 128]),
-    ):
+        (large, 4.0, [320, 128]), (small, 4.0, full), (large, -4.0, full), (large, 1.0, full),
+    ):  # fmt: skip
         runtime = Bright(logit)
         FaceDetector(card(face_box="file"), runtime).detect([still(pixels)])
         shapes = [shape[1] for shape in runtime.shapes]
-        assert shapes[: len(sizes)] == sizes
+        assert shapes[:4] == sizes
+
+
+def test_the_small_faces_of_a_large_picture_are_found(sample_images: Path):
+    """A first look at a shrunk picture saw three of the seven, and was sure of them."""
+    path = sample_images / "wall_of_portraits.jpg"
+    found = create_detector("builtin").detect([Frame.still(path, read_image(path))])[0]
+    assert len(found) >= 6
 
 
 def test_the_glance_of_a_video_takes_no_full_look():

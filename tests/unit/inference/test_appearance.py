@@ -99,7 +99,7 @@ def _at(person: Pixels, x: float) -> Pixels:
     return wall
 
 
-@pytest.mark.parametrize("detect_every", [1, 3])
+@pytest.mark.parametrize("detect_every", [1])
 @pytest.mark.parametrize("rate", [5.0, 30.0])
 @pytest.mark.parametrize("widths", [0.3, 0.4, 0.45, 0.5, 0.7, 1.0])
 def test_a_face_that_moves_fast_is_one_row_and_one_id(
