@@ -458,7 +458,7 @@ def test_every_format_of_one_run(tmp_path: Path) -> None:
 
 def test_measures_of_one_run(tmp_path: Path) -> None:
     write_picture(tmp_path / "in" / "a" / "p.png", picture(60, 50))
-    write_video(tmp_path / "in" / "v.mp4", 4)
+    write_video(tmp_path / "in" / "v.mp4", 4, frames=[picture(64, 48)] * 4)
     out = tmp_path / "out"
     report = run(tmp_path / "in", out, measures=True, formats=("json", "parquet"))
     names = ["events.csv", "summary.csv", "persons.csv"]
