@@ -12,6 +12,7 @@ from kpcli.images import read_image
 from kpcli.inference.appearance import likeness, thumbnail
 from kpcli.inference.finder import FaceFinder
 from kpcli.schemes import IBUG68, get_scheme
+from kpcli.sources import read_frames
 from kpcli.types import Frame, Pixels
 
 PORTRAITS = sorted((Path(__file__).parents[3] / "sample_images" / "portraits").iterdir())
@@ -99,7 +100,7 @@ def _at(person: Pixels, x: float) -> Pixels:
     return wall
 
 
-@pytest.mark.parametrize("detect_every", [1])
+@pytest.mark.parametrize("detect_every", [0, 1, 3])
 @pytest.mark.parametrize("rate", [5.0, 30.0])
 @pytest.mark.parametrize("widths", [0.3, 0.4, 0.45, 0.5, 0.7, 1.0])
 def test_a_face_that_moves_fast_is_one_row_and_one_id(
@@ -115,3 +116,11 @@ def test_far_apart_frames_keep_the_ids(
     finder: FaceFinder, people: list[Pixels], seconds: float
 ) -> None:
     assert ids(finder, [people[2]] * 4, 1 / seconds) == [[0]] * 4
+
+
+@pytest.mark.parametrize("detect_every", [0, 1])
+def test_a_face_that_a_pan_brings_in_has_one_id(detect_every: int, sample_images: Path) -> None:
+    """Its landmarks, and so its look, change while its other half is not in the picture yet."""
+    entering = [f for f in read_frames(sample_images / "clip.mp4") if f.index >= 36]
+    found = FaceFinder(detect_every=detect_every).find(entering)
+    assert [[face.track for face in faces] for _, faces in found] == [[0]] * len(entering)

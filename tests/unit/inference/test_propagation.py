@@ -120,7 +120,8 @@ def test_a_confirmed_face_stays_however_unsure() -> None:
     ("now", "lost"),
     [
         (face(105), set()),
-        (face(105, confidence=0.7), set()),
+        (face(105, confidence=0.75), set()),
+        (face(105, confidence=0.7), {0}),
         (face(105, confidence=0.6), {0}),
         (face(110), {0}),
         (face(105, confidence=float("nan")), {0}),
