@@ -174,15 +174,12 @@ class FaceDetector:
             merged = [self._finer(*one, output) for one in zip(images, merged, strict=True)]
         return [(found.boxes, found.scores) for found in merged]
 
-    def _in_tiles(self, image: Pixels) -> bool:
-        return self._size >= DETECT_SIZE and self._size < VANISHING * max(image.shape[:2])
-
     def _finer(self, image: Pixels, found: _Found, output: str) -> _Found:
         """With the small faces of a picture so large that they vanish at the working size.
 
         Whoever asks for less than the usual size wants speed: then there are none.
         """
-        if not self._in_tiles(image):
+        if self._size < DETECT_SIZE or self._size >= VANISHING * max(image.shape[:2]):
             return found
         parts = tiles(image, round(DETECT_SIZE / FINEST), round(SHARED / FINEST))
         multiple = max(self._strides)

@@ -123,7 +123,7 @@ def _box(boxes: dict[str, list[str]], name: str) -> FaceBox | None:
     if name not in boxes:
         return None
     left, top, width, height = (float(v) for v in boxes[name])
-    return FaceBox(left, top, left + width, top + height)
+    return FaceBox.from_xywh(left, top, width, height)
 
 
 def _picture(images: Path, name: str) -> Path:

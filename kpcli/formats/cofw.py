@@ -83,7 +83,7 @@ def _sample(
     name = f"{split}_{number:04d}"
     return Sample(
         image=Path(f"{name}.png"),
-        face=FaceBox(left, top, left + width, top + height),
+        face=FaceBox.from_xywh(left, top, width, height),
         points=np.stack([label[:_N], label[_N : 2 * _N]], axis=1).astype(np.float32),
         visible=label[2 * _N :] == 0,
         scheme="cofw29",

@@ -91,7 +91,7 @@ def _parse(path: Path) -> tuple[list[NamedFace], list[Reject]]:
 
 def _corners(values: dict[str, str]) -> FaceBox:
     left, top, width, height = (float(values[k]) for k in ("left", "top", "width", "height"))
-    return FaceBox(left, top, left + width, top + height)
+    return FaceBox.from_xywh(left, top, width, height)
 
 
 def _numbered(faces: Sequence[NamedFace]) -> list[str]:

@@ -115,7 +115,7 @@ def _shapes(results: list[Mapping[str, Any]], size: tuple[int, int]) -> Shapes:
             width, height = (
                 float(value[k]) * n / 100 for k, n in zip(("width", "height"), size, strict=True)
             )
-            shapes.boxes.append((key, FaceBox(x, y, x + width, y + height)))
+            shapes.boxes.append((key, FaceBox.from_xywh(x, y, width, height)))
     return shapes
 
 

@@ -116,7 +116,7 @@ def _faces(name: str, regions: list[Any], path: Path, origin: str) -> list[Named
             shapes.spots.append(spot)
         elif kind == "rect":
             left, top, width, height = (float(shape[k]) for k in ("x", "y", "width", "height"))
-            shapes.boxes.append((group, FaceBox(left, top, left + width, top + height)))
+            shapes.boxes.append((group, FaceBox.from_xywh(left, top, width, height)))
         elif kind in _POLYLINES:
             places = zip(shape["all_points_x"], shape["all_points_y"], strict=True)
             own = group or f"line {number}"

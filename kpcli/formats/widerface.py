@@ -109,4 +109,4 @@ def _box(number: int, values: list[str]) -> tuple[FaceBox, dict[str, str]]:
     attributes = dict(zip(ATTRIBUTES, values[4:], strict=False))
     if width <= 0 or height <= 0:
         attributes["invalid"] = "1"
-    return FaceBox(left, top, left + width, top + height), attributes
+    return FaceBox.from_xywh(left, top, width, height), attributes

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kpcli.files import atomic_folder, atomic_path
+from kpcli.files import atomic_folder
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces
 
@@ -19,14 +19,9 @@ PACKAGE = ""
 
 def write_pts(path: Path, points: NDArray[np.floating]) -> None:
     """Write points (N, 2), 0-based pixels, as the 1-based lines of a ``.pts`` file."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(_text(points), encoding="ascii")
-
-
-def _text(points: NDArray[np.floating]) -> str:
     values = (np.asarray(points, np.float64) + 1).ravel().tolist()
     lines = "%.6f %.6f\n" * len(points) % tuple(values)
-    return f"version: 1\nn_points: {len(points)}\n{{\n{lines}}}\n"
+    path.write_text(f"version: 1\nn_points: {len(points)}\n{{\n{lines}}}\n", encoding="ascii")
 
 
 class PtsFolder:
@@ -45,7 +40,7 @@ class PtsFolder:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._made = path.parent
             # The whole folder appears at once: a file need not.
-            path.write_text(_text(face.points), encoding="ascii")
+            write_pts(path, face.points)
 
 
 @contextmanager

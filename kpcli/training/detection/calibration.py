@@ -10,20 +10,13 @@ PRIOR = 1e-2
 
 
 def fit_logistic(
-    logits: NDArray[np.floating], correct: NDArray[np.bool_], rounds: int = 50
-) -> tuple[float, float]:
-    """Slope and offset so that sigmoid(slope * logit + offset) is the chance of being correct.
-
-    Platt's scaling ("Probabilistic outputs for support vector machines", 1999) by Newton steps.
-    """
-    slope, offset = fit_logistic_of(np.asarray(logits)[:, None], correct, rounds)
-    return slope, offset
-
-
-def fit_logistic_of(
     features: NDArray[np.floating], correct: NDArray[np.bool_], rounds: int = 50
 ) -> tuple[float, ...]:
-    """`fit_logistic` of features (n, f), logits first: a slope for each, then the offset."""
+    """Slopes of the features (n, f), then an offset: their logistic curve says how likely right is.
+
+    The first feature is a logit, whose slope starts from 1. With it alone this is Platt's scaling
+    ("Probabilistic outputs for support vector machines", 1999), by Newton steps.
+    """
     features = np.append(np.asarray(features, np.float64), np.ones((len(features), 1)), axis=1)
     target = np.asarray(correct, np.float64)
     start = np.zeros(features.shape[1])

@@ -17,7 +17,7 @@ from kpcli.model_bundle import ModelBundle, ModelCard
 from kpcli.options import TrainOptions
 from kpcli.runtimes.keras_runtime import compiled_call, device_line
 from kpcli.training.detection.batches import DetectionBatches
-from kpcli.training.detection.calibration import fit_logistic_of
+from kpcli.training.detection.calibration import fit_logistic
 from kpcli.training.detection.model import DetectionTrainer
 from kpcli.training.detection.scenes import SceneStore, scenes
 from kpcli.training.detection.sheets import write_crops, write_detections
@@ -182,7 +182,7 @@ class Validation:
         ])  # fmt: skip
         features = np.stack([np.log(scores / (1 - scores)), size_feature(np.log2(sides))], axis=1)
         correct = np.concatenate([g.correct for g in graded])
-        slope, size, offset = fit_logistic_of(features, correct)
+        slope, size, offset = fit_logistic(features, correct)
         names = ("score_slope", "score_size", "score_offset")
         return {n: round(v, 5) for n, v in zip(names, (slope, size, offset), strict=True)}
 

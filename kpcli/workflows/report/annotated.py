@@ -23,7 +23,7 @@ from kpcli.workflows.report.videos import video
 
 PROBLEMS = 300
 """Files that failed, or are partial, that are named."""
-TODO = {
+NEXT_STEP = {
     "failed": "Could not be read; the reason says why. Get the file again, or convert it (ffmpeg, "
     "for instance), then run the same command with --resume: it tries again what failed.",
     "partial": "Damaged further on, or a picture of it could not be written; the rows up to there "
@@ -113,7 +113,7 @@ def _outcome(outcomes: Outcomes, digest: Digest, results: Results) -> Markup:
     if digest.doubtful_files:
         words = tag("b", f"{digest.doubtful_files:,}"), "files need a look"
         tiles.append(tag("li", words, class_="warn"))
-    todo = [tag("li", badge(k), " ", TODO[k]) for k in TODO if counts[k]]
+    todo = [tag("li", badge(k), " ", NEXT_STEP[k]) for k in NEXT_STEP if counts[k]]
     notes = [tag("p", "The run was interrupted: go on with --resume.", class_="note")]
     return section(
         "outcome",

@@ -21,7 +21,7 @@ from kpcli.splits import cut_by_group
 from kpcli.training.detection import model as detection
 from kpcli.training.detection import train as train_detector
 from kpcli.training.detection.batches import DetectionBatches, targets
-from kpcli.training.detection.calibration import fit_logistic, fit_logistic_of
+from kpcli.training.detection.calibration import fit_logistic
 from kpcli.training.detection.scenes import (
     Canvas,
     Scene,
@@ -234,17 +234,17 @@ def test_calibration_recovers_a_known_curve():
     rng = np.random.default_rng(0)
     logits = rng.normal(-1, 2, 8000)
     correct = rng.random(8000) < 1 / (1 + np.exp(-(1.5 * logits + 0.7)))
-    slope, offset = fit_logistic(logits, correct)
+    slope, offset = fit_logistic(logits[:, None], correct)
     assert slope == pytest.approx(1.5, abs=0.15)
     assert offset == pytest.approx(0.7, abs=0.15)
-    assert fit_logistic(np.zeros(0), np.zeros(0, bool)) == pytest.approx((1, 0))
+    assert fit_logistic(np.zeros((0, 1)), np.zeros(0, bool)) == pytest.approx((1, 0))
 
 
 def test_calibration_by_a_second_feature_recovers_both_slopes():
     rng = np.random.default_rng(1)
     features = np.stack([rng.normal(-1, 2, 8000), rng.uniform(-4, 0, 8000)], axis=1)
     chance = 1 / (1 + np.exp(-(features @ [1.5, 0.8] + 0.7)))
-    fitted = fit_logistic_of(features, rng.random(8000) < chance)
+    fitted = fit_logistic(features, rng.random(8000) < chance)
     assert fitted == pytest.approx((1.5, 0.8, 0.7), abs=0.15)
 
 
