@@ -23,9 +23,19 @@ from kpcli.version import __version__
 if TYPE_CHECKING:
     from kpcli.errors import InputError, KpcliError, ModelError, UsageError
     from kpcli.inference.finder import FaceFinder, find_faces
-    from kpcli.library import annotate, evaluate, export, merge, prepare, read_landmarks, train
+    from kpcli.library import (
+        annotate,
+        anonymise,
+        evaluate,
+        export,
+        merge,
+        prepare,
+        read_landmarks,
+        train,
+    )
     from kpcli.options import (
         AnnotateOptions,
+        AnonymiseOptions,
         AugmentOptions,
         DetectionOptions,
         EvalOptions,
@@ -47,6 +57,7 @@ _HOMES = {
     "kpcli.inference.finder": ("FaceFinder", "find_faces"),
     "kpcli.library": (
         "annotate",
+        "anonymise",
         "evaluate",
         "export",
         "merge",
@@ -56,6 +67,7 @@ _HOMES = {
     ),
     "kpcli.options": (
         "AnnotateOptions",
+        "AnonymiseOptions",
         "AugmentOptions",
         "DetectionOptions",
         "EvalOptions",
@@ -74,6 +86,7 @@ __all__ = [  # noqa: RUF022  # by what they are, as README tells them
     "find_faces",
     "FaceFinder",
     "annotate",
+    "anonymise",
     "merge",
     "read_landmarks",
     "prepare",
@@ -86,6 +99,7 @@ __all__ = [  # noqa: RUF022  # by what they are, as README tells them
     "HeadPose",
     "FaceOptions",
     "AnnotateOptions",
+    "AnonymiseOptions",
     "FrameSelection",
     "MergeOptions",
     "PrepareOptions",
