@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kpcli.inference.finder import FaceFinder, find_faces
     from kpcli.library import (
         annotate,
+        anonymise,
         evaluate,
         export,
         merge,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     )
     from kpcli.options import (
         AnnotateOptions,
+        AnonymiseOptions,
         AugmentOptions,
         DetectionOptions,
         EvalOptions,
@@ -57,6 +59,7 @@ _HOMES = {
     "kpcli.inference.finder": ("FaceFinder", "find_faces"),
     "kpcli.library": (
         "annotate",
+        "anonymise",
         "evaluate",
         "export",
         "merge",
@@ -67,6 +70,7 @@ _HOMES = {
     ),
     "kpcli.options": (
         "AnnotateOptions",
+        "AnonymiseOptions",
         "AugmentOptions",
         "DetectionOptions",
         "EvalOptions",
@@ -86,6 +90,7 @@ __all__ = [  # noqa: RUF022  # by what they are, as README tells them
     "find_faces",
     "FaceFinder",
     "annotate",
+    "anonymise",
     "merge",
     "report",
     "read_landmarks",
@@ -99,6 +104,7 @@ __all__ = [  # noqa: RUF022  # by what they are, as README tells them
     "HeadPose",
     "FaceOptions",
     "AnnotateOptions",
+    "AnonymiseOptions",
     "FrameSelection",
     "MergeOptions",
     "ReportOptions",

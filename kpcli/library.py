@@ -15,6 +15,7 @@ from kpcli.choices import checked, shows_fields
 from kpcli.errors import shown
 from kpcli.options import (
     AnnotateOptions,
+    AnonymiseOptions,
     AugmentOptions,
     EvalOptions,
     ExportOptions,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from kpcli.model_bundle import ModelBundle
     from kpcli.workflows.annotate.report import Report
+    from kpcli.workflows.anonymise.report import Report as Anonymised
     from kpcli.workflows.evaluate.result import Evaluation
     from kpcli.workflows.export.run import Exported
     from kpcli.workflows.prepare.report import Prepared
@@ -78,6 +80,53 @@ def annotate(
     options = AnnotateOptions(**checked(AnnotateOptions, values))
     with bars(verbose):
         return annotate(options)
+
+
+@shows_fields(AnonymiseOptions)
+def anonymise(
+    inputs: Name | Iterable[Name],
+    *,
+    out: Name = "anonymised",
+    verbose: bool = False,
+    **choices: Any,
+) -> Anonymised:
+    """Write copies of pictures and videos in which faces are covered, without metadata.
+
+    Parameters
+    ----------
+    inputs : path, or several
+        A folder, or files.
+    out : path
+        Folder for the results.
+    verbose : bool
+        Show a progress bar.
+    **choices
+        Fields of `kpcli.AnonymiseOptions`, such as ``how="fill"`` or ``keep="keep.csv"``.
+
+    Returns
+    -------
+    Report
+        ``counts`` of files by status, ``faces`` covered, ``doubtful``, ``bare``, ``exit_code``.
+        A file that cannot be read is counted there, and has no copy; it raises nothing.
+
+    Raises
+    ------
+    KpcliError
+        If the input, the output or a CSV cannot be used at all.
+
+    Examples
+    --------
+    >>> report = anonymise("photos", out="anonymised", how="fill")
+    >>> print(report.summary())
+    """
+    from kpcli.progress import bars
+    from kpcli.workflows.anonymise.run import anonymise
+
+    one_folder = isinstance(inputs, str | Path) and Path(inputs).is_dir()
+    values = {"folder": one_folder, **choices, "inputs": inputs, "out": out}
+    options = AnonymiseOptions(**checked(AnonymiseOptions, values))
+    with bars(verbose):
+        return anonymise(options)
 
 
 @shows_fields(MergeOptions)

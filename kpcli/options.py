@@ -246,8 +246,8 @@ class FaceOptions:
 
 
 @dataclass(frozen=True)
-class AnnotateOptions(FaceOptions):
-    """Options of ``kpcli annotate``."""
+class BatchOptions:
+    """Which files a run works on, and how: what annotate and anonymise share."""
 
     inputs: tuple[Path, ...] = field(metadata=FREE)
     """The plan's folder and files are compared instead."""
@@ -255,6 +255,26 @@ class AnnotateOptions(FaceOptions):
     folder: bool = field(default=True, metadata=FREE)
     """``inputs`` is one folder; else files."""
     recursive: bool = True
+    resume: bool = field(default=False, metadata=FREE)
+    overwrite: bool = field(default=False, metadata=FREE)
+    dry_run: bool = field(default=False, metadata=FREE)
+    workers: int = field(default=0, metadata=FREE)
+    """Processes; 1: none but this one; 0: as the work and the machine suggest.
+
+    With Ray, CPUs of the cluster; 0: all of them.
+    """
+    timeout: float = field(default=120.0, metadata=FREE)
+    """Seconds that a picture or a video frame may take; 0: no limit."""
+    max_megapixels: float = field(default=200.0, metadata=FREE)
+    """Pictures and videos of larger frames are not read."""
+    config: Path | None = field(default=None, metadata=FREE)
+    """The project file whose values stand above; see kpcli.cli.config."""
+
+
+@dataclass(frozen=True)
+class AnnotateOptions(FaceOptions, BatchOptions):
+    """Options of ``kpcli annotate``."""
+
     overlays: bool = True
     overlay_fps: float = 0.0
     """Frames a second of overlay videos; 0: at the source's times."""
@@ -272,22 +292,36 @@ class AnnotateOptions(FaceOptions):
     frames: FrameSelection = ALL_FRAMES
     shard: tuple[int, int] = (1, 1)
     """(i, n): of n parts of all files, chosen by name, only the ith, from 1."""
-    resume: bool = field(default=False, metadata=FREE)
-    overwrite: bool = field(default=False, metadata=FREE)
-    dry_run: bool = field(default=False, metadata=FREE)
     engine: Engine = field(default=LOCAL, metadata=FREE)
     """Where the work is done; the results are the same."""
-    workers: int = field(default=0, metadata=FREE)
-    """Processes; 1: none but this one; 0: as the work and the machine suggest.
 
-    With Ray, CPUs of the cluster; 0: all of them.
-    """
-    timeout: float = field(default=120.0, metadata=FREE)
-    """Seconds that a picture or a video frame may take; 0: no limit."""
-    max_megapixels: float = field(default=200.0, metadata=FREE)
-    """Pictures and videos of larger frames are not read."""
-    config: Path | None = field(default=None, metadata=FREE)
-    """The project file whose values stand above; see kpcli.cli.config."""
+
+Cover = Literal["blur", "pixelate", "fill", "oval"]
+COVERS = get_args(Cover)
+
+
+@dataclass(frozen=True)
+class AnonymiseOptions(BatchOptions):
+    """Options of ``kpcli anonymise``."""
+
+    how: Cover = "blur"
+    """One of `COVERS`; see `kpcli.workflows.anonymise.covers`."""
+    keep: Path | None = None
+    """A CSV of faces that stay bare; see `kpcli.workflows.anonymise.chosen`."""
+    only: Path | None = None
+    """A CSV of the only faces to cover."""
+    also: Path | None = None
+    """A CSV of faces to cover too, found or not."""
+    least_score: float = 0.1
+    """Score of the detector from which on something is covered; annotate's is 0.43."""
+    grow: float = 1.0
+    """Scale of what is covered around the face: hair, ears, beard."""
+    detect_size: int = 1024
+    """Long side in pixels of the finer look at pictures; videos are looked at at 640."""
+    device: Device = "auto"
+    """One of `DEVICES`."""
+    sound: bool = True
+    """Keep the sound of videos: voices tell people apart too."""
 
 
 Quantize = Literal["none", "float16", "int8"]

@@ -15,6 +15,7 @@ exports (`kpcli.exporters`).
 from __future__ import annotations
 
 import os
+import socket
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -293,3 +294,8 @@ def files_below(folder: Path) -> list[str]:
     for here, _, names in os.walk(folder):
         found += [(Path(here) / name).relative_to(folder).as_posix() for name in names]
     return sorted(found)
+
+
+def writer() -> str:
+    """What tells this process's records apart from those of others, also on other machines."""
+    return f"{socket.gethostname()}-{os.getpid()}"

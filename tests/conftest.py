@@ -20,6 +20,7 @@ SLOW = {
     "contracts/test_exporters.py", "contracts/test_formats.py", "cli/test_bench.py",
     "cli/test_prepare.py",
     "cli/test_detectors.py",
+    "end_to_end/test_anonymise.py",
     "end_to_end/test_annotate_media.py", "end_to_end/test_annotate_odd_media.py",
     "end_to_end/test_annotate_shards.py", "end_to_end/test_library.py",
     "unit/detectors/test_large_pictures.py", "unit/inference/test_real_blinks.py",

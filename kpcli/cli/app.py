@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from kpcli.cli import (
     annotate,
+    anonymise,
     bench,
     evaluate,
     export,
@@ -27,6 +28,7 @@ from kpcli.version import __version__
 
 _ORDER = (
     "annotate",
+    "anonymise",
     "merge",
     "report",
     "prepare",
@@ -71,6 +73,7 @@ def _root(
 
 
 app.add_typer(annotate.app, name="annotate")
+app.add_typer(anonymise.app, name="anonymise")
 add(app, "merge", merge.command)
 add(app, "report", report.command)
 add(app, "prepare", prepare.command)

@@ -6,14 +6,16 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from kpcli.catalogue import ARCHITECTURES, EXPORTERS, FORMATS, RUNTIMES
 from kpcli.cli.config import CONFIG, read_config
+from kpcli.errors import InputError
 
 FACES, VIDEO, OUTPUT, RUN = "Faces", "Video", "Output", "Run"
 """Panels of ``--help``; those of a command stand in this order."""
@@ -96,6 +98,42 @@ class Command(TyperCommand):
         for name, records in sorted(panels.items(), key=lambda item: _PANELS.index(item[0])):
             with formatter.section(name):
                 formatter.write_dl(records)
+
+
+class FolderOrFile(TyperGroup):
+    """``kpcli annotate DIR`` is ``kpcli annotate folder DIR``; with files, ``file``.
+
+    So is ``kpcli anonymise``.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = [*self._word(ctx, args), *args]
+        return super().parse_args(ctx, args)
+
+    def _word(self, ctx: Any, args: list[str]) -> list[str]:
+        """The command that was left out; none where a command was meant, or in completion."""
+        mistyped = not Path(args[0]).exists() and get_close_matches(args[0], self.commands)
+        if mistyped or ctx.resilient_parsing:
+            return []
+        parser = self.commands["folder"].make_parser(ctx)
+        parser.ignore_unknown_options = True  # the command itself complains of them
+        parser.allow_interspersed_args = True
+        options, more, _ = parser.parse_args(list(args))
+        paths = [p for p in (options.get("directory"), *more) if isinstance(p, str)]
+        if len(paths) == 1 and Path(paths[0]).is_dir():
+            return ["folder"]
+        if not paths or any(Path(path).exists() for path in paths):
+            return ["file"]
+        raise InputError(
+            f"{paths[0]}: there is no such folder or file",
+            next_step=f"kpcli {self.name} folder DIR, or kpcli {self.name} file FILE...",
+        )
+
+
+def option(panel: str, help: str, *names: str, **more: Any) -> Any:
+    """An option of a panel of ``--help``."""
+    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
 
 
 def also_takes(options: Callable[..., None]) -> Callable[[F], F]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import cv2
 import numpy as np
@@ -66,16 +66,24 @@ class VideoOverlay:
         Which of its frames come.
     fps : float
         Frames a second: every picture stays until the next; 0: as the source has them.
+    sound : bool
+        Take the source's sound too.
     """
 
     def __init__(
-        self, path: Path, source: Path, *, selection: FrameSelection = ALL_FRAMES, fps: float = 0.0
+        self,
+        path: Path,
+        source: Path,
+        *,
+        selection: FrameSelection = ALL_FRAMES,
+        fps: float = 0.0,
+        sound: bool = True,
     ) -> None:
         self._path = path
         self._selection = selection
         self._time_base, self._rate = _timing(source)
         self._fps = Fraction(fps).limit_denominator(1001)
-        self._sound = Sound(source)
+        self._sound = Sound(source if sound else None)
         self._output: OutputContainer | None = None
         self._stream: VideoStream | None = None
         self._size = (0, 0)
@@ -182,7 +190,7 @@ class VideoOverlay:
         except (av.FFmpegError, ValueError) as e:
             raise InputError(f"{self._path}: the overlay cannot be written", actual=str(e)) from e
 
-    def __enter__(self) -> VideoOverlay:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -184,7 +184,7 @@ def test_a_first_attempt_that_failed_is_not_in_the_way(run: Run, source: Path) -
 def test_a_missing_ray_is_named_with_its_remedy(
     run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kpcli.workflows.annotate.engines.choose.find_spec", lambda name: None)
+    monkeypatch.setattr("kpcli.batch.engines.choose.find_spec", lambda name: None)
     code, _, err = run("folder", source, "--out", "out", "--engine", "ray")
     assert code == 4
     assert "pip install ray, on all nodes" in err

@@ -11,10 +11,10 @@ import pytest
 from helpers.fakes import FakePredictor, InterruptedPredictor
 from helpers.media import picture, write_picture, write_video
 
+from kpcli.batch.plan import shard_of
 from kpcli.errors import InputError
 from kpcli.options import AnnotateOptions, MergeOptions
 from kpcli.workflows.annotate.merge import merge
-from kpcli.workflows.annotate.plan import shard_of
 from kpcli.workflows.annotate.run import annotate
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers.anonymised import seek_drawn
 from helpers.dataset_builders import build_cofw, build_ibug
 from helpers.fakes import FakePredictor, write_bundle
 from helpers.media import picture, write_animation, write_picture, write_video
@@ -18,6 +19,7 @@ from kpcli.errors import InputError, KpcliError, UsageError
 from kpcli.model_bundle import write_card
 from kpcli.options import (
     AnnotateOptions,
+    AnonymiseOptions,
     BenchOptions,
     EvalOptions,
     ExportOptions,
@@ -28,6 +30,7 @@ from kpcli.options import (
 )
 from kpcli.workflows.annotate.merge import merge
 from kpcli.workflows.annotate.run import annotate, dry_run
+from kpcli.workflows.anonymise.run import anonymise
 from kpcli.workflows.bench import bench
 from kpcli.workflows.evaluate.run import evaluate
 from kpcli.workflows.export.run import export
@@ -121,6 +124,35 @@ def test_annotate_leaves_what_is_not_in_the_way(
     after = snapshot(out)
     assert {name: after.get(name) for name in before} == before
     assert "pts/0.png_0.pts" in after
+
+
+@pytest.mark.parametrize("mode", MODES, ids=str)
+@pytest.mark.parametrize(
+    "name", ["copies", "covers.csv", "leaks.csv", "leaks.jpg", "manifest.csv", "run.json"]
+)
+def test_anonymise(
+    pictures: Path,
+    tmp_path: Path,
+    name: str,
+    mode: dict[str, bool],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It leaves what is in the way, what it reads, and what is not its own."""
+    seek_drawn(monkeypatch)
+    out = tmp_path / "out"
+    wanted = AnonymiseOptions((pictures,), out, workers=1, **mode)
+    for mine in (f"{name}/deep/mine.txt", name):
+        users(out / mine)
+        refused(tmp_path, lambda: anonymise(wanted), mine)
+        refused(tmp_path, lambda: anonymise(replace(wanted, dry_run=True)), mine)
+        shutil.rmtree(out)
+    users(out / "mine.txt")
+    before = snapshot(pictures)
+    assert anonymise(wanted).exit_code == 0
+    assert snapshot(pictures) == before
+    assert (out / "mine.txt").is_file()
+    copies = replace(wanted, inputs=(out / "copies",), overwrite=True)
+    refused(tmp_path, lambda: anonymise(copies), "0.png")
 
 
 @pytest.mark.parametrize("name", ["pts", "cvat", "overlays", "."])

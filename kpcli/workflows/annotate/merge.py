@@ -10,14 +10,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from kpcli.batch.ledger import Ledger
+from kpcli.batch.outcome import DONE, NO_FACE, PARTIAL, FileResult
+from kpcli.batch.report import read_run, write_manifest, write_run
 from kpcli.errors import InputError, UsageError
 from kpcli.options import MergeOptions
 from kpcli.schemes import LandmarkScheme
 from kpcli.workflows.annotate.crops import OUTPUT as CROPS
 from kpcli.workflows.annotate.formats import check_formats, outputs, write_formats
-from kpcli.workflows.annotate.ledger import OVERLAYS, Ledger
-from kpcli.workflows.annotate.outcome import DONE, NO_FACE, PARTIAL, FileResult
-from kpcli.workflows.annotate.report import Report, make_report, read_run, write_manifest, write_run
+from kpcli.workflows.annotate.overlays import OVERLAYS
+from kpcli.workflows.annotate.report import Report, make_report
 from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 

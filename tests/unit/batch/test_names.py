@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpcli.workflows.annotate.names import output_names
+from kpcli.batch.names import output_names
 
 ADDED = ("", ".jpg", ".mp4", "_0.pts", "_1.pts", "_000001_0.pts", "_0.csv", ".csv", ".zip")
 

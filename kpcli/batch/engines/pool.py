@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from kpcli.batch.chunks import Chunk, ChunkResult, Job, give_up, overtime
 from kpcli.errors import KpcliError, ModelError
 from kpcli.runtimes import limit_threads
-from kpcli.workflows.annotate.work import Chunk, ChunkResult, Job, give_up, overtime
 
 DEATHS = 2
 """Workers that may die with a file in their hands before it is given up."""

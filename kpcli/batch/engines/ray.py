@@ -20,11 +20,8 @@ from typing import Any
 
 import ray
 
-from kpcli.errors import InputError, KpcliError, ModelError
-from kpcli.inference.finder import FaceFinder
-from kpcli.inference.upright import FacePredictor
-from kpcli.version import __version__
-from kpcli.workflows.annotate.engines.pool import (
+from kpcli.batch.chunks import Chunk, ChunkResult, Job, run_chunk
+from kpcli.batch.engines.pool import (
     STEP,
     Ended,
     Heartbeat,
@@ -34,7 +31,9 @@ from kpcli.workflows.annotate.engines.pool import (
     Worker,
     one_thread,
 )
-from kpcli.workflows.annotate.work import Chunk, ChunkResult, Job, run_chunk
+from kpcli.errors import InputError, KpcliError, ModelError
+from kpcli.inference.upright import FacePredictor
+from kpcli.version import __version__
 
 HEARTBEAT = "heartbeat"
 """File in a worker's folder that names the file in its hand, and changes with every heartbeat."""
@@ -181,7 +180,7 @@ class _Hand:
     def __init__(self, job: Job, predictor: FacePredictor | None) -> None:
         self._job = job
         self._predictor = predictor
-        self._finder: FaceFinder | None = None
+        self._tool: Any = None
         self._signs = 0
 
     def prepare(self, version: str, directory: Path) -> Message:
@@ -201,7 +200,7 @@ class _Hand:
                 )
         one_thread()
         try:
-            self._finder = FaceFinder(self._job.options, predictor=self._predictor)
+            self._tool = self._job.open(self._predictor)
         except KpcliError as e:
             return e
         except Exception:
@@ -210,9 +209,9 @@ class _Hand:
 
     def annotate(self, chunk: Chunk) -> Message:
         """Do a chunk."""
-        assert self._finder is not None
+        assert self._tool is not None
         try:
-            return run_chunk(chunk, self._job, self._finder, Heartbeat(self._heartbeat))
+            return run_chunk(chunk, self._job, self._tool, Heartbeat(self._heartbeat))
         except KpcliError as e:
             return e
         except Exception:

@@ -22,10 +22,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from kpcli.errors import KpcliError
-from kpcli.inference.finder import FaceFinder
-from kpcli.inference.upright import FacePredictor
-from kpcli.workflows.annotate.engines.pool import (
+from kpcli.batch.chunks import Chunk, ChunkResult, Job, run_chunk
+from kpcli.batch.engines.pool import (
     STEP,
     Ended,
     Heartbeat,
@@ -35,7 +33,8 @@ from kpcli.workflows.annotate.engines.pool import (
     Worker,
     one_thread,
 )
-from kpcli.workflows.annotate.work import Chunk, ChunkResult, Job, run_chunk
+from kpcli.errors import KpcliError
+from kpcli.inference.upright import FacePredictor
 
 
 def run_pool(
@@ -157,12 +156,12 @@ def _work(connection: Connection, job: Job, predictor: FacePredictor | None) -> 
             os._exit(1)  # the parent is gone
 
     try:
-        finder: FaceFinder = FaceFinder(job.options, predictor=predictor)
+        tool = job.open(predictor)
         connection.send(True)
         beat = Heartbeat(alive)
         while True:
             chunk = connection.recv()
-            connection.send(run_chunk(chunk, job, finder, beat))
+            connection.send(run_chunk(chunk, job, tool, beat))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent is gone
     except KpcliError as e:

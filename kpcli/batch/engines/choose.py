@@ -7,14 +7,12 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from kpcli.batch.chunks import Chunk, ChunkResult, Job
+from kpcli.batch.engines.serial import run_serial
 from kpcli.errors import ModelError, UsageError
 from kpcli.inference.upright import FacePredictor
-from kpcli.model_bundle import ModelBundle
-from kpcli.options import AUTO, ENGINES, RAY, AnnotateOptions
-from kpcli.runtimes import usable
+from kpcli.options import ENGINES, LOCAL, RAY
 from kpcli.sources.folder import is_video
-from kpcli.workflows.annotate.engines.serial import run_serial
-from kpcli.workflows.annotate.work import Chunk, ChunkResult, Job
 
 MUCH_WORK = 64
 """Pictures from which on starting processes pays."""
@@ -43,36 +41,28 @@ def check_engine(name: str) -> None:
 
 
 def run_chunks(
-    chunks: Sequence[Chunk], job: Job, predictor: FacePredictor | None
+    chunks: Sequence[Chunk], job: Job, predictor: FacePredictor | None, engine: str = LOCAL
 ) -> Iterator[ChunkResult]:
     """The results of all chunks, as they get done."""
-    if job.options.engine == RAY:
-        from kpcli.workflows.annotate.engines.ray import run_ray
+    if engine == RAY:
+        from kpcli.batch.engines.ray import run_ray
 
         return run_ray(chunks, job, predictor)
-    workers = _workers(chunks, job.options, predictor)
+    workers = _workers(chunks, job, predictor)
     if workers <= 1:
         return run_serial(chunks, job, predictor)
-    from kpcli.workflows.annotate.engines.processes import run_pool
+    from kpcli.batch.engines.processes import run_pool
 
     return run_pool(chunks, job, predictor, workers)
 
 
-def _workers(
-    chunks: Sequence[Chunk], options: AnnotateOptions, predictor: FacePredictor | None
-) -> int:
-    if options.workers:
-        return min(options.workers, len(chunks))
-    if predictor is not None or _runtime(options) == "keras":
-        return 1  # Keras takes seconds and hundreds of megabytes to start, and uses every core
+def _workers(chunks: Sequence[Chunk], job: Job, predictor: FacePredictor | None) -> int:
+    if job.options.workers:
+        return min(job.options.workers, len(chunks))
+    if job.heavy(predictor):
+        return 1
     work = sum(A_VIDEO if is_video(Path(f)) else 1 for chunk in chunks for f in chunk.files)
     return min(cores(), len(chunks)) if work >= MUCH_WORK else 1
-
-
-def _runtime(options: AnnotateOptions) -> str:
-    if options.runtime != AUTO:
-        return options.runtime
-    return next(iter(usable(ModelBundle.open(options.model))), "")
 
 
 def cores() -> int:

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from kpcli.inference.finder import FaceFinder
+from kpcli.batch.chunks import Chunk, ChunkResult, Job, give_up, overtime, run_chunk
 from kpcli.inference.upright import FacePredictor
-from kpcli.workflows.annotate.work import Chunk, ChunkResult, Job, give_up, overtime, run_chunk
 
 
 class _Overtime(BaseException):
@@ -22,13 +21,13 @@ def run_serial(
     chunks: Sequence[Chunk], job: Job, predictor: FacePredictor | None
 ) -> Iterator[ChunkResult]:
     """One chunk after the other, here; a file over time is given up, its chunk run again."""
-    finder = FaceFinder(job.options, predictor=predictor)
+    tool = job.open(predictor)
     queue = deque(chunks)
     with _alarm(job.options.timeout) as clock:
         while queue:
             chunk = queue.popleft()
             try:
-                result = run_chunk(chunk, job, finder, clock.restart)
+                result = run_chunk(chunk, job, tool, clock.restart)
             except _Overtime:
                 queue.appendleft(give_up(chunk, clock.file, overtime(job.options.timeout)))
                 continue

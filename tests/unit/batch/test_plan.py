@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.fakes import FakePredictor
 
+from kpcli.batch.plan import make_plan, settings
 from kpcli.options import AnnotateOptions, FrameSelection
-from kpcli.workflows.annotate.plan import make_plan, settings
 
 FREE = {
     "inputs", "out", "folder", "formats", "resume", "overwrite", "dry_run", "engine", "workers",
@@ -35,8 +34,8 @@ def test_every_option_is_compared_or_declared_free(field: Field[Any], tmp_path: 
     (tmp_path / "a.png").touch()
     options = AnnotateOptions((tmp_path,), tmp_path / "out")
     plan = make_plan(options)
-    before = settings(options, plan, FakePredictor().card, None)
+    before = settings(options, plan, "scheme", None, [])
     assert bool(field.metadata.get("free")) == (field.name in FREE)
     if field.name not in FREE:
         changed = replace(options, **{field.name: other(getattr(options, field.name))})
-        assert settings(changed, plan, FakePredictor().card, None) != before
+        assert settings(changed, plan, "scheme", None, []) != before

@@ -1,10 +1,10 @@
-"""What is done of an annotation run, on disk: kill it anywhere, and --resume goes on.
+"""What is done of a run, on disk: kill it anywhere, and --resume goes on.
 
-``OUT/.kpcli/`` holds ``settings.json`` (what determines the rows), ``lock``, ``tmp/annotate`` (all
+``OUT/.kpcli/`` holds ``settings.json`` (what determines the rows), ``lock``, ``tmp/COMMAND`` (all
 that is half-written), ``outputs`` (what is ours, see `kpcli.outputs`), ``parts/NNNNNN.csv`` (rows
 of some files, without a header) and, written last, ``parts/NNNNNN.jsonl``: a line a file with its
 outcome and the bytes that are its rows. `finish` joins the parts in the files' order to
-landmarks.csv; ``files.jsonl`` then says which of landmarks.csv's bytes are whose, and the parts go.
+the table (landmarks.csv); ``files.jsonl`` then says which of its bytes are whose, and the parts go.
 
 The first line of a ``jsonl`` seals the lines below it and the rows that they are about, by size
 and SHA-256: what a power cut has emptied, cut or zeroed is work not done. Other files that lie
@@ -22,36 +22,38 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from kpcli.batch.outcome import FileResult, seal, sealed
 from kpcli.errors import InputError
 from kpcli.files import staged_path, sync_file
 from kpcli.outputs import Outputs
 from kpcli.record import STATE, digest
-from kpcli.workflows.annotate.crops import OUTPUT as CROPS
-from kpcli.workflows.annotate.outcome import FileResult, seal, sealed
-from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 
 COMMAND = "annotate"
 """Command in the record of outputs; also of what merge writes, which may be resumed."""
 MANIFEST = "manifest.csv"
 RUN = "run.json"
-OVERLAYS = "overlays"
 _PART = re.compile(r"(\d{6,})\.(csv|jsonl)")
 
 
 class Ledger:
     """The state of one output folder; only one process at a time may hold it.
 
-    ``names`` are the files and folders that a run is to write there.
+    ``names`` are the files and folders that ``command`` is to write there besides its ``table``,
+    to which all rows are joined.
     """
 
-    def __init__(self, out: Path, names: Sequence[str] = ()) -> None:
+    def __init__(
+        self, out: Path, names: Sequence[str] = (), command: str = COMMAND, table: str = LANDMARKS
+    ) -> None:
         self.out = out
-        self.outputs = Outputs(out, COMMAND)
-        self._names = (LANDMARKS, MANIFEST, RUN, *names)
+        self.outputs = Outputs(out, command)
+        self._command = command
+        self._table = table
+        self._names = (table, MANIFEST, RUN, *names)
         self._state = out / STATE
         self._parts = self._state / "parts"
-        self.staging = self._state / "tmp" / COMMAND
+        self.staging = self._state / "tmp" / command
         self._lock: int | None = None
         self._next_part = 0
 
@@ -113,7 +115,7 @@ class Ledger:
 
     def holds(self) -> list[str]:
         """Names of results that lie in the output folder."""
-        names = [n for n in (LANDMARKS, MANIFEST, RUN) if (self.out / n).exists()]
+        names = [n for n in (self._table, MANIFEST, RUN) if (self.out / n).exists()]
         return names or [f"{STATE}/parts" for _, path in self._part_files()][:1]
 
     def _part_files(self) -> list[tuple[int, Path]]:
@@ -139,7 +141,7 @@ class Ledger:
             os.close(self._lock)
             self._lock = None
             raise InputError(
-                f"{self.out}: another kpcli annotate is writing here",
+                f"{self.out}: another kpcli {self._command} is writing here",
                 next_step="wait for it, or choose another --out",
             ) from e
 
@@ -164,14 +166,24 @@ class Ledger:
     def results(self) -> dict[str, tuple[FileResult, Path]]:
         """The outcome of every committed file, and the file that holds its rows."""
         found: dict[str, tuple[FileResult, Path]] = {}
-        landmarks = self.out / LANDMARKS
-        for result in sealed(self._state / "files.jsonl", landmarks):
-            found[result.file] = (result, landmarks)
+        table = self.out / self._table
+        for result in sealed(self._state / "files.jsonl", table):
+            found[result.file] = (result, table)
         for _, part in self._part_files():
             rows = part.with_suffix(".csv")
             for result in sealed(part, rows):
                 found[result.file] = (result, rows)
         return found
+
+    def finished(self, root: Path, names: Mapping[str, str]) -> set[str]:
+        """Files below ``root`` that need not be looked at again; ``names`` are `Plan.names`."""
+        return {
+            file
+            for file, (result, _) in self.results().items()
+            if result.finished
+            and result.unchanged(root / file)
+            and result.output == names.get(file, "")
+        }
 
     def commit(self, rows: Path, results: Sequence[FileResult]) -> None:
         """Make the outcome of some files last: from now on --resume takes it as done."""
@@ -191,12 +203,12 @@ class Ledger:
             ) from e
 
     def finish(self, header: bytes, files: Sequence[str]) -> list[FileResult]:
-        """Write landmarks.csv from what is committed of ``files``, in their order."""
+        """Write the table from what is committed of ``files``, in their order."""
         found = self.results()
         chosen = [found[file] for file in files if file in found]
         found.clear()
         results: list[FileResult] = []
-        with self.result(LANDMARKS) as temporary:
+        with self.result(self._table) as temporary:
             with temporary.open("wb") as target:
                 target.write(header)
                 for result, part in chosen:
@@ -213,9 +225,9 @@ class Ledger:
         self.outputs.record.reload()
         return results
 
-    def landmarks(self) -> str:
-        """The digest of landmarks.csv; "" if there is none."""
-        path = self.out / LANDMARKS
+    def table(self) -> str:
+        """The digest of the table; "" if there is none."""
+        path = self.out / self._table
         return digest(path) if path.is_file() else ""
 
     def drop(self, outputs: Sequence[str]) -> int:
@@ -223,22 +235,6 @@ class Ledger:
         names = self.outputs.names()
         folders = tuple(f"{output}/" for output in outputs)
         return len(self.outputs.remove(n for n in names if n in outputs or n.startswith(folders)))
-
-    def drop_pictures(self, results: Sequence[FileResult]) -> int:
-        """Remove pictures made of files that are gone, or have none now; how many went."""
-        drawn = {r.overlay for r in results}
-        frames = {f"{IMAGES}/{r.file}" for r in results}
-        cropped = {f"{CROPS}/{r.output or r.file}" for r in results if r.frames}
-
-        def old(name: str) -> bool:
-            if name.startswith(f"{OVERLAYS}/"):
-                return name not in drawn
-            if name.startswith(f"{CROPS}/"):
-                return name.rpartition("/")[0] not in cropped
-            known = name in frames or name.rpartition("/")[0] in frames
-            return name.startswith(f"{IMAGES}/") and not known
-
-        return len(self.outputs.remove([n for n in self.outputs.names() if old(n)]))
 
     @contextmanager
     def result(self, name: str) -> Iterator[Path]:

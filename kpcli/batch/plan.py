@@ -1,4 +1,4 @@
-"""What a run of `kpcli annotate` will do: which files, in which chunks, with which settings."""
+"""What a run will do: which files, in which chunks, with which settings."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import hashlib
 import os
 import zlib
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from kpcli.batch.chunks import Chunk
+from kpcli.batch.names import output_names
 from kpcli.errors import InputError, UsageError
-from kpcli.model_bundle import CARD, ModelBundle, ModelCard
-from kpcli.options import AnnotateOptions
+from kpcli.model_bundle import CARD, ModelBundle
+from kpcli.options import BatchOptions
 from kpcli.sources.folder import PICTURES, VIDEOS, is_video, list_media
 from kpcli.version import __version__
-from kpcli.workflows.annotate.names import output_names
-from kpcli.workflows.annotate.work import Chunk
 
 CHUNK_FILES = 16
 """Pictures that are read, and committed, together."""
@@ -52,19 +52,19 @@ class Plan:
         return [Chunk(number, files) for number, files in enumerate(left) if files]
 
 
-def make_plan(options: AnnotateOptions) -> Plan:
-    """The files to annotate.
+def make_plan(options: BatchOptions, shard: tuple[int, int] = (1, 1)) -> Plan:
+    """The files to work on; of n parts of them, (i, n) is the ith.
 
     Raises
     ------
     InputError
-        If a folder or file is missing, or there is nothing to annotate.
+        If a folder or file is missing, or there is nothing to work on.
     """
     plan = (
         _folder_plan(options, options.inputs[0]) if options.folder else _files_plan(options.inputs)
     )
     plan = replace(plan, names=output_names(plan.files))  # of all files, whatever the shard
-    number, count = options.shard
+    number, count = shard
     files = tuple(f for f in plan.files if count == 1 or shard_of(f, count) == number)
     unread = {f: w for f, w in plan.unread.items() if count == 1 or shard_of(f, count) == number}
     return replace(plan, files=files, unread=unread)
@@ -75,7 +75,7 @@ def shard_of(file: str, count: int) -> int:
     return zlib.crc32(file.encode("utf-8", "surrogateescape")) % count + 1
 
 
-def _folder_plan(options: AnnotateOptions, folder: Path) -> Plan:
+def _folder_plan(options: BatchOptions, folder: Path) -> Plan:
     listing = list_media(folder, recursive=options.recursive)
     if not listing.files:
         found = ", ".join(f"{n} {ending}" for ending, n in listing.ignored.most_common(8))
@@ -109,11 +109,12 @@ def _endings(endings: Collection[str]) -> str:
 
 
 def settings(
-    options: AnnotateOptions, plan: Plan, card: ModelCard, bundle: ModelBundle | None
+    options: BatchOptions, plan: Plan, scheme: Any, bundle: ModelBundle | None, read: Sequence[Path]
 ) -> Mapping[str, Any]:
     """All that determines the rows of a file: --resume goes on only where it is the same.
 
-    Every option takes part whose field does not say that it is `FREE`.
+    Every option takes part whose field does not say that it is `FREE`, and what is in the files
+    ``read`` besides the input and the model's.
     """
     values = asdict(options)
     return {
@@ -121,19 +122,18 @@ def settings(
         "input": str(plan.root.resolve()),
         "files": None if options.folder else list(plan.files),
         "model_files": _digest(bundle.path) if bundle else "",
-        "detector_files": _digest(*_detector_files(options.detector)),
-        "scheme": card.scheme,
+        "detector_files": _digest(*read),
+        "scheme": scheme,
         **{f.name: values[f.name] for f in fields(options) if not f.metadata.get("free")},
     }
 
 
-def read_besides(options: AnnotateOptions) -> list[Path]:
-    """What a run reads besides its pictures and videos."""
-    paths = [Path(options.model), *_detector_files(options.detector)]
+def all_files(paths: Sequence[Path]) -> list[Path]:
+    """The files, and those in the folders."""
     return [f for path in paths for f in (path.rglob("*") if path.is_dir() else [path])]
 
 
-def _detector_files(spec: str) -> list[Path]:
+def detector_files(spec: str) -> list[Path]:
     """What the argument may name: a file, a file and its configuration, or a bundle's folder."""
     _, _, argument = spec.partition(":")
     file, _, config = argument.partition(",")
