@@ -29,7 +29,7 @@ FACE = (20, 30)
 
 
 def at(i: int) -> tuple[int, int]:
-    return 4 + 3 * i, 30
+    return 2 + 2 * i, 30
 
 
 def run(source: Path, out: Path, **choices: Any) -> Any:
@@ -163,7 +163,7 @@ def test_a_picture_keeps_its_pixels_upright_and_no_metadata(
     if ending == "jpg":  # what cameras put behind the main picture: a preview with the bare face
         source.write_bytes(source.read_bytes() + thumbnail.getvalue())
     assert SECRET.encode() in source.read_bytes()
-    assert run(tmp_path / "in", tmp_path / "out").exit_code == 0
+    assert run(tmp_path / "in", tmp_path / "out", how="fill").exit_code == 0
     copy = tmp_path / f"out/copies/a.{ending}"
     data = copy.read_bytes()
     assert SECRET.encode() not in data
@@ -200,7 +200,7 @@ def test_a_turned_video_and_an_animation(tmp_path: Path, monkeypatch: pytest.Mon
     seek_drawn(monkeypatch)
     turn_clockwise(clip(tmp_path / "in/a.mp4", 6), 90)
     write_animation(tmp_path / "in/b.gif")
-    assert run(tmp_path / "in", tmp_path / "out").exit_code == 0
+    assert run(tmp_path / "in", tmp_path / "out", how="fill").exit_code == 0
     frames = list(read_frames(tmp_path / "out/copies/a.mp4"))
     assert frames[0].pixels.shape[:2] == (128, 96)
     assert not any(red(frame.pixels).any() for frame in frames)

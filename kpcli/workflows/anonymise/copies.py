@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 
-from kpcli.errors import InputError
 from kpcli.images import open_image, write_image
 from kpcli.options import Cover as How
 from kpcli.types import Frame, Pixels
 from kpcli.workflows.anonymise.covers import cover
 from kpcli.workflows.anonymise.selection import Cover
-from kpcli.writers.overlay import VideoOverlay, overlay_name
+from kpcli.writers.overlay import overlay_name
 
 OUTPUT = "copies"
 QUALITY = 95
@@ -68,16 +67,6 @@ def _srgb(frame: Frame) -> Pixels:
     except (ImageCms.PyCMSError, OSError, ValueError):  # a damaged profile: viewers ignore it too
         return frame.pixels
     return np.asarray(converted, np.uint8)
-
-
-class VideoCopy(VideoOverlay):
-    """A covered video; see `kpcli.writers.overlay.VideoOverlay`."""
-
-    def add(self, frame: Frame) -> None:
-        """Write the next frame."""
-        if not frame.moving:
-            raise InputError(f"{frame.source}: a picture among the frames of a video")
-        self.write(frame.pixels, frame.seconds)
 
 
 _counter = itertools.count()

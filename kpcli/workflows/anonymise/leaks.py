@@ -28,14 +28,12 @@ AROUND = 3.0
 """Side of what a tile shows, over the face's."""
 WORTH = 0.3
 """Doubt from which on a covered face is told."""
-LEAST_SUSPECT = 0.04
-"""Score of what is told as left bare."""
 
 
 def risk(row: Row) -> float:
     """How much a row deserves a look, 0..1; of bare ones, by their score."""
     if row.kind == "suspect":  # what is bare is worse than what is covered on doubt
-        return min(1.0, 0.6 + 4 * row.box.score) if row.box.score >= LEAST_SUSPECT else 0.0
+        return min(1.0, 0.6 + 4 * row.box.score)
     return row.doubt if row.covered and row.doubt >= WORTH else 0.0
 
 

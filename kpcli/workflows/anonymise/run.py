@@ -54,7 +54,7 @@ def anonymise(options: AnonymiseOptions) -> Report:
         report = Report(
             out=options.out, planned=len(plan.files), ignored=plan.ignored, stale=stale,
             interrupted=interrupted, unread=len(plan.unread), doubtful=len(found),
-            bare=sum(covered is False for covered in found), **counted(results),
+            bare=found.count(False), **counted(results),
         )  # fmt: skip
         write_manifest(ledger, results, plan.unread)
         write_run(options, BUNDLE, "", report, ledger, started, str(plan.root.resolve()))

@@ -15,6 +15,8 @@ from kpcli.workflows.anonymise.tracks import Kind, Place, Track
 SPREAD = 2
 """A cover reaches over where the face is this many frames before and after: what moves fast is
 smeared, and boxes tremble."""
+SUSPECT = 0.04
+"""Score of what is told as left bare."""
 NO_FACE_ID = -1
 """Of a box that the user gave, where no face was found."""
 
@@ -67,7 +69,7 @@ class Selector:
             if sure or number in named:
                 for cover in self._of_track(number, track):
                     found[cover.frame].append(cover)
-            else:
+            elif track.best >= SUSPECT:
                 best = max(track.places, key=lambda place: place.box.score)
                 found[best.frame].append(_bare(number, best, "suspect"))
         for frame, box in rest:
@@ -106,8 +108,7 @@ def _named(
     seen: dict[int, list[tuple[int, FaceBox]]] = defaultdict(list)
     for number, track in enumerate(tracks):
         for place in track.places:
-            if place.kind == "seen":
-                seen[place.frame].append((number, place.box))
+            seen[place.frame].append((number, place.box))
     numbers = {number for number in named.ids if number < len(tracks)}
     rest: list[tuple[int, FaceBox]] = []
     for frame in times if named.boxes else ():

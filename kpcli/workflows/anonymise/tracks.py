@@ -118,7 +118,7 @@ class Tracker:
         self._sure = sure
         self._live: list[Track] = []
         self._all: list[Track] = []
-        self._past: deque[tuple[Frame, Gray]] = deque(maxlen=HELD_FRAMES)
+        self._past: deque[tuple[int, float, Gray]] = deque(maxlen=HELD_FRAMES)
         self._scene: Scene | None = None
 
     def add(self, frame: Frame, boxes: Sequence[FaceBox]) -> None:
@@ -146,9 +146,8 @@ class Tracker:
         for track in self._live:
             if self._is_sure(track) and not track.reached_back:
                 self._reach_back(track, gray, scale, size)
-        bare = Frame(frame.source, frame.index, frame.seconds, frame.pixels[:0], moving=True)
-        self._past.append((bare, gray))
-        while self._past[0][0].seconds < frame.seconds - 2 * HOLD:
+        self._past.append((frame.index, frame.seconds, gray))
+        while self._past[0][1] < frame.seconds - 2 * HOLD:
             self._past.popleft()
 
     def tracks(self) -> list[Track]:
@@ -164,20 +163,20 @@ class Tracker:
     def _expected(self, track: Track, gray: Gray, scale: float) -> FaceBox:
         if not self._is_sure(track) or not self._past:
             return track.box
-        return moved(track.box, self._past[-1][1], gray, scale) or track.box
+        return moved(track.box, self._past[-1][2], gray, scale) or track.box
 
     def _reach_back(self, track: Track, gray: Gray, scale: float, size: tuple[int, int]) -> None:
         """Places of a face before its first box, as far as the picture's motion tells."""
         track.reached_back = True
         first = track.places[0]
         box, later = first.box, gray
-        for frame, earlier in reversed(self._past):
-            gap = first.seconds - frame.seconds
-            if frame.index < first.frame:
+        for index, seconds, earlier in reversed(self._past):
+            gap = first.seconds - seconds
+            if index < first.frame:
                 if gap > HOLD or not _inside(box, size):
                     return
                 box = moved(box, later, earlier, scale) or box
-                place = Place(frame.index, frame.seconds, box, "before", _doubt(gap), gap)
+                place = Place(index, seconds, box, "before", _doubt(gap), gap)
                 track.places.append(place)
             later = earlier
 

@@ -23,11 +23,12 @@ from kpcli.inference.upright import FacePredictor
 from kpcli.options import AnonymiseOptions
 from kpcli.outputs import Outputs, writer
 from kpcli.types import Frame
-from kpcli.workflows.anonymise.copies import VideoCopy, copy_name, draw, temporary, write_still
+from kpcli.workflows.anonymise.copies import copy_name, draw, temporary, write_still
 from kpcli.workflows.anonymise.looks import Seeker
 from kpcli.workflows.anonymise.rows import row
 from kpcli.workflows.anonymise.selection import Cover, Selector
 from kpcli.workflows.anonymise.tracks import Track, Tracker, still
+from kpcli.writers.overlay import VideoOverlay
 
 COMMAND = "anonymise"
 TURNED_EVERY = 0.5
@@ -117,6 +118,7 @@ class _File:
             frames = self._frames()
             first = next(frames, None)
             if first is None:
+                self._note.problem = self._note.problem or "no frame can be read"
                 return
             result.moving = first.moving
             result.height, result.width = first.pixels.shape[:2]
@@ -151,12 +153,12 @@ class _File:
         problem = self._note.problem
         written = 0
         sound = self._job.options.sound
-        with VideoCopy(staged, self._path, sound=sound) as copy:
+        with VideoOverlay(staged, self._path, sound=sound) as copy:
             for frame in self._frames():
                 if times.get(frame.index) != frame.seconds:
                     raise InputError(f"{self._path}: {UNLIKE}", actual=f"frame {frame.index}")
                 draw(frame.pixels, self.covers.get(frame.index, ()), self._job.options.how)
-                copy.add(frame)
+                copy.write(frame.pixels, frame.seconds)
                 written += 1
         if written != len(times):
             raise InputError(

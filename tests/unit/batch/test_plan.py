@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kpcli.batch.plan import make_plan, settings
-from kpcli.options import AnnotateOptions, FrameSelection
+from kpcli.options import AnnotateOptions, AnonymiseOptions, FrameSelection
 
 FREE = {
     "inputs", "out", "folder", "formats", "resume", "overwrite", "dry_run", "engine", "workers",
@@ -20,6 +20,8 @@ FREE = {
 
 def other(value: object) -> Any:
     """Another value of the same type."""
+    if value is None:
+        return Path("other.csv")
     if isinstance(value, bool):
         return not value
     if isinstance(value, FrameSelection):
@@ -29,10 +31,16 @@ def other(value: object) -> Any:
     return value + ("x" if isinstance(value, str) else 1)  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("field", fields(AnnotateOptions), ids=lambda f: f.name)
-def test_every_option_is_compared_or_declared_free(field: Field[Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [(kind, field) for kind in (AnnotateOptions, AnonymiseOptions) for field in fields(kind)],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_every_option_is_compared_or_declared_free(
+    kind: type[AnnotateOptions | AnonymiseOptions], field: Field[Any], tmp_path: Path
+) -> None:
     (tmp_path / "a.png").touch()
-    options = AnnotateOptions((tmp_path,), tmp_path / "out")
+    options = kind((tmp_path,), tmp_path / "out")
     plan = make_plan(options)
     before = settings(options, plan, "scheme", None, [])
     assert bool(field.metadata.get("free")) == (field.name in FREE)
