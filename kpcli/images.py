@@ -83,7 +83,7 @@ def check_size(size: tuple[int, int], path: Path, max_pixels: int = MAX_PIXELS) 
 
 def _is_empty(path: Path) -> bool:
     try:
-        return path.stat().st_size == 0
+        return path.is_file() and path.stat().st_size == 0
     except (OSError, ValueError):  # a name that no file can have
         return False
 
