@@ -95,11 +95,11 @@ class Outputs:
         InputError
             Naming the file.
         """
-        for path in (self._state, *sorted(self._state.glob("*"))):
-            if path.is_symlink():
-                raise InputError(
-                    f"{path}: a link, which kpcli does not follow", next_step="remove it"
-                )
+        for path in (self._state, *sorted(self._state.glob("*")), *self._state.glob("*/*")):
+            kind = os.path.lexists(path) and stat.S_IFMT(path.lstat().st_mode)
+            if kind and kind not in (stat.S_IFREG, stat.S_IFDIR):
+                what = "a link, which kpcli does not follow" if path.is_symlink() else "no file"
+                raise InputError(f"{path}: {what}", next_step="remove it")
         for name in names:
             for foreign in self.foreign(name):
                 raise self._in_the_way(foreign)

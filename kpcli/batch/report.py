@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import platform
 import time
@@ -130,6 +131,17 @@ def write_manifest(
         for r in sorted([*results, *ignored], key=lambda r: r.file):
             name = "" if r.status == IGNORED else r.output or r.file
             writer.writerow([r.file, r.status, r.faces, r.reason, f"{r.seconds:.3f}", name])
+
+
+def read_unread(folder: Path) -> dict[str, str]:
+    """Of its manifest.csv, the files that are ignored, and why; none where it cannot be read."""
+    try:
+        with (folder / MANIFEST).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error):
+        return {}
+    ignored = [r for r in rows if r.get("status") == IGNORED and r.get("file")]
+    return {r["file"]: r.get("reason") or "" for r in ignored}
 
 
 def write_run(

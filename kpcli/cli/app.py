@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from typing import Any
 
@@ -23,7 +25,7 @@ from kpcli.cli import (
 )
 from kpcli.cli.shared import add
 from kpcli.cli.terminal import steady
-from kpcli.errors import EXIT_INTERRUPTED, KpcliError
+from kpcli.errors import EXIT_INTERRUPTED, InputError, KpcliError
 from kpcli.version import __version__
 
 _ORDER = (
@@ -40,6 +42,13 @@ _ORDER = (
     "bench",
 )
 """Commands in the order of ``--help``: first what most people come for."""
+
+
+NO_BUG = frozenset((
+    errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP,
+    errno.ENAMETOOLONG, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS, errno.ESTALE,
+))  # fmt: skip
+"""What the disk says of names, rights and room; where no command foresaw it, it is said here."""
 
 
 class _Root(TyperGroup):
@@ -97,6 +106,17 @@ def _main() -> None:
     except KpcliError as e:
         print(f"error: {e}", file=sys.stderr)
         sys.exit(e.exit_code)
+    except OSError as e:
+        if e.errno not in NO_BUG:
+            raise
+        where = os.fsdecode(e.filename) if isinstance(e.filename, str | bytes) else "the disk"
+        said = InputError(
+            f"{where}: cannot be used",
+            actual=e.strerror or str(e),
+            next_step="look at its name, your rights there and the room that is left",
+        )
+        print(f"error: {said}", file=sys.stderr)
+        sys.exit(said.exit_code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)

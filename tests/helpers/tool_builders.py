@@ -30,11 +30,11 @@ def drawn(
 def build_labelme(root: Path) -> Built:
     for i, (_, _, path, points) in enumerate(drawn(root)):
         shapes = [
-            {"label": name, "points": [p.tolist()], "group_id": None, "shape_type": "point"}
+            {"label": name, "points": [(p + 0.5).tolist()], "group_id": None, "shape_type": "point"}
             for name, p in zip(reversed(NAMES), points[::-1], strict=True)
         ]
         if i == 0:
-            low, high = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+            low, high = (points.min(axis=0) + 0.5).tolist(), (points.max(axis=0) + 0.5).tolist()
             shapes.append({"label": "face", "points": [low, high], "shape_type": "rectangle"})
         content = {
             "version": "5.4.1",
