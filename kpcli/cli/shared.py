@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import typer
 from typer.core import TyperCommand
 
-from kpcli.catalogue import ARCHITECTURES, EXPORTERS, FORMATS, RUNTIMES
+from kpcli.catalogue import ARCHITECTURES, FORMATS, RUNTIMES, TARGETS
 from kpcli.cli.config import CONFIG, read_config
 
 FACES, VIDEO, OUTPUT, RUN = "Faces", "Video", "Output", "Run"
@@ -28,7 +28,7 @@ else:  # Typer prints and checks the names that the catalogue has
     FormatName = Literal[tuple(FORMATS)]
     ArchitectureName = Literal[tuple(ARCHITECTURES)]
     RuntimeName = Literal["auto", *RUNTIMES]
-    TargetName = Literal[tuple(EXPORTERS)]
+    TargetName = Literal[tuple(TARGETS)]
 
 Model = Annotated[
     str, typer.Option(help="A bundle folder, or an embedded model's name.", rich_help_panel=FACES)

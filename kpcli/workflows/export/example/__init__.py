@@ -1,0 +1,1 @@
+"""``kpcli export --example``: a script and a text beside a twin, to run it without kpcli."""
