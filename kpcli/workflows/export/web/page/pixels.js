@@ -55,67 +55,73 @@ function quarterTurned(picture, quarters) {
 
 /** For each of `count` pixels: the first of the `length` ones that it is made of, their weights. */
 function areaTaps(length, count) {
-  const scale = length / count, taps = [];
-  for (let i = 0; i < count; i++) {
-    const from = i * scale, to = Math.min(from + scale, length), first = Math.floor(from + 1e-9);
-    const weights = [];
-    for (let k = first; k < Math.ceil(to - 1e-9); k++)
-      weights.push((Math.min(k + 1, to) - Math.max(k, from)) / (to - from));
-    taps.push([first, weights]);
-  }
-  return taps;
-}
-
-/** For each pixel the first of two neighbours and the second's share, in 2048ths as OpenCV has it. */
-function linearTaps(length, count) {
+  const scale = length / count, least = 1e-3; // OpenCV leaves smaller shares out
   return Array.from({ length: count }, (_, i) => {
-    const at = Math.min(Math.max((i + 0.5) * length / count - 0.5, 0), length - 1);
-    const first = Math.min(Math.floor(at), Math.max(length - 2, 0));
-    return [first, roundEven(Math.fround(at - first) * 2048)];
+    const from = i * scale, to = from + scale, whole = Math.min(scale, length - from);
+    const first = Math.ceil(from), last = Math.min(Math.floor(to), length - 1);
+    const start = Math.min(first, last), weights = [];
+    if (start - from > least) weights.push((start - from) / whole);
+    for (let k = start; k < last; k++) weights.push(1 / whole);
+    if (to - last > least) weights.push(Math.min(to - last, 1, whole) / whole);
+    return [start - from > least ? start - 1 : start, Float32Array.from(weights)];
   });
 }
 
-/** As cv2.resize by INTER_LINEAR, to the last bit but for one pixel in a thousand. */
+/** For each pixel its place between two neighbours: the first, and the shares of both in 2048ths. */
+function linearTaps(length, count) {
+  const scale = 1 / (count / length);
+  return Array.from({ length: count }, (_, i) => {
+    const at = Math.fround((i + 0.5) * scale - 0.5), first = Math.floor(at), share = at - first;
+    return [first, roundEven((1 - share) * 2048), roundEven(share * 2048)];
+  });
+}
+
+/** As cv2.resize by INTER_LINEAR, which rounds each pixel to integers on its way. */
 function linear(picture, width, height) {
   const { channels, data } = picture, out = blank(width, height, channels);
-  const across = linearTaps(picture.width, width), step = picture.width > 1 ? channels : 0;
+  const across = linearTaps(picture.width, width), last = picture.width - 1;
   const row = (y) => {
-    const values = new Int32Array(width * channels), start = y * picture.width * channels;
-    across.forEach(([left, share], x) => {
-      for (let c = 0, i = start + left * channels; c < channels; c++, i++)
-        values[x * channels + c] = (data[i] * (2048 - share) + data[i + step] * share) >> 4;
+    const values = new Int32Array(width * channels);
+    const start = Math.min(Math.max(y, 0), picture.height - 1) * picture.width * channels;
+    across.forEach(([left, near, far], x) => {
+      const i = start + Math.min(Math.max(left, 0), last) * channels;
+      const beside = left >= 0 && left < last ? channels : 0;
+      for (let c = 0; c < channels; c++)
+        values[x * channels + c] = (data[i + c] * near + data[i + beside + c] * far) >> 4;
     });
     return values;
   };
-  linearTaps(picture.height, height).forEach(([top, share], y) => {
-    const above = row(top), below = picture.height > 1 ? row(top + 1) : above;
-    for (let i = 0, o = y * width * channels; i < above.length; i++, o++) {
-      const sum = ((above[i] * (2048 - share)) >> 16) + ((below[i] * share) >> 16);
-      out.data[o] = Math.min(255, (sum + 2) >> 2);
-    }
+  let [below, under] = [null, null];
+  linearTaps(picture.height, height).forEach(([top, near, far], y) => {
+    const above = top === under ? below : row(top);
+    [below, under] = [row(top + 1), top + 1];
+    for (let i = 0, o = y * width * channels; i < above.length; i++, o++)
+      out.data[o] = Math.min(255, (((above[i] * near) >> 16) + ((below[i] * far) >> 16) + 2) >> 2);
   });
   return out;
 }
 
-/** As cv2.resize by INTER_AREA, which shrinks. */
+/** As cv2.resize by INTER_AREA, which shrinks: in float32, row by row, half to even. */
 function averaged(picture, width, height) {
   const { channels, data } = picture, out = blank(width, height, channels);
   const across = areaTaps(picture.width, width), down = areaTaps(picture.height, height);
-  const sums = new Float32Array(width * channels);
+  const row = new Float32Array(width * channels), sums = new Float32Array(width * channels);
   down.forEach(([top, rows], y) => {
     sums.fill(0);
     rows.forEach((rowWeight, r) => {
+      row.fill(0);
       const start = (top + r) * picture.width * channels;
       for (let x = 0, o = 0; x < width; x++, o += channels) {
         const [left, weights] = across[x];
-        for (let k = 0, i = start + left * channels; k < weights.length; k++, i += channels) {
-          const weight = rowWeight * weights[k];
-          for (let c = 0; c < channels; c++) sums[o + c] += weight * data[i + c];
-        }
+        for (let k = 0, i = start + left * channels; k < weights.length; k++, i += channels)
+          for (let c = 0; c < channels; c++) row[o + c] += Math.fround(weights[k] * data[i + c]);
       }
+      for (let i = 0; i < row.length; i++) sums[i] += Math.fround(rowWeight * row[i]);
     });
-    const start = y * width * channels;
-    for (let i = 0; i < sums.length; i++) out.data[start + i] = Math.min(255, sums[i] + 0.5);
+    for (let i = 0, o = y * width * channels; i < sums.length; i++, o++) {
+      const up = Math.floor(sums[i] + 0.5);
+      out.data[o] = Math.min(255, up === sums[i] + 0.5 && up & 1 ? up - 1 : up);
+    }
   });
   return out;
 }

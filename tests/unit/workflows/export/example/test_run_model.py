@@ -19,10 +19,10 @@ from kpcli.workflows.export.example.run_model import cut
 BOXES = [
     (40, 30, 90, 80),  # enlarged
     (10.3, 20.7, 300.2, 250.1),  # a little smaller: no average
-    (100, 60, 700, 640),  # averaged over blocks
-    (-200, -90, 900, 800),  # beyond every edge
-    (-400, 10, -10, 300),  # the corner of the crop only
-    (0, 0, 5, 2000),
+    (100.4, 60.2, 700.1, 640.3),  # averaged over blocks
+    (-200.2, -90.3, 900.6, 800.4),  # beyond every edge
+    (-400.1, 10.3, -10.7, 300.2),  # the corner of the crop only
+    (0.3, 0.1, 5.2, 2000.7),
 ]
 
 
@@ -34,7 +34,7 @@ def test_the_crop_is_that_of_kpcli(box: tuple[float, ...]) -> None:
     transform = CropTransform.from_box(FaceBox(*box), 64, 1.3)
     expected = transform.to_crop(picture).astype(int)
     crop, start, step = cut(picture.astype(float), np.array(box, float), 64, 1.3)
-    assert np.abs(crop - expected).max() <= 1
+    assert np.abs(crop - expected).max() <= 2
     assert np.abs(crop - expected).mean() < 0.01
     corners = np.array([[0.0, 0.0], [63.0, 63.0]])
     np.testing.assert_allclose(start + step * corners, transform.to_frame_pixels(corners))
@@ -54,7 +54,7 @@ def test_the_text_says_what_the_card_says(tmp_path: Path) -> None:
 
 def test_what_is_not_ours_stays(tmp_path: Path) -> None:
     (tmp_path / SCRIPT).write_text("mine")
-    with pytest.raises(InputError, match="run_model.py"):
+    with pytest.raises(InputError, match=SCRIPT):
         check_example("onnx", tiny_card(), tmp_path)
     assert (tmp_path / SCRIPT).read_text() == "mine"
 
