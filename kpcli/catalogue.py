@@ -379,6 +379,15 @@ EXPORTERS: Table[Entry, ExporterModule] = Table(
     },
 )
 
+TARGETS: Mapping[str, Entry] = {
+    **EXPORTERS,
+    "web": Entry(
+        "kpcli.workflows.export.web.run",
+        "page.html: one file that runs model and detector in a browser, without a network",
+    ),
+}
+"""What ``kpcli export --to`` makes: exports for the bundle, and a page, which is none."""
+
 TABLES: Mapping[str, Table[Any, Any]] = {
     table.kind: table for table in (FORMATS, DETECTORS, ARCHITECTURES, WRITERS, RUNTIMES, EXPORTERS)
 }

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kpcli.workflows.annotate.report import Report
     from kpcli.workflows.anonymise.report import Report as Anonymised
     from kpcli.workflows.evaluate.result import Evaluation
-    from kpcli.workflows.export.run import Exported
+    from kpcli.workflows.export.exported import Exported
     from kpcli.workflows.prepare.report import Prepared
     from kpcli.workflows.report.run import WrittenPage
 
@@ -309,7 +309,7 @@ def export(bundle: Name, *, to: str, verbose: bool = False, **choices: Any) -> E
     bundle : path or str
         A bundle folder, or an embedded model's name (then ``out`` is needed).
     to : str
-        ``onnx``, ``litert``, ``openvino`` or ``saved_model``.
+        ``onnx``, ``litert``, ``openvino``, ``saved_model``, or ``web``: a page for browsers.
     verbose : bool
         Print what the checks gave.
     **choices
@@ -326,11 +326,12 @@ def export(bundle: Name, *, to: str, verbose: bool = False, **choices: Any) -> E
         If the bundle cannot be exported, a package is missing, or int8 loses too much.
     """
     from kpcli.progress import bars
-    from kpcli.workflows.export.run import export
+    from kpcli.workflows.export import run, web
 
-    values = {**choices, "bundle": str(bundle), "to": to}
+    options = ExportOptions(**checked(ExportOptions, {**choices, "bundle": str(bundle), "to": to}))
     with bars(verbose):
-        return export(ExportOptions(**checked(ExportOptions, values)), _say(verbose))
+        write = web.write_page if to == "web" else run.export
+        return write(options, _say(verbose))
 
 
 def read_landmarks(path: Name, *, long: bool = False) -> pd.DataFrame:

@@ -358,9 +358,14 @@ class ExportOptions:
     """Rows of ``csv`` to check on."""
     root: Path | None = None
     out: Path | None = None
-    """A copy of the bundle, to be made, that the export comes into; None: into the bundle."""
+    """A copy of the bundle, to be made, that the export comes into; None: into the bundle.
+    Of ``web``, the page; None: page.html."""
     force: bool = False
     """Keep an int8 export that is too far from float32."""
+    example: bool = False
+    """Beside the export, a script that runs it without kpcli, and a text that says how."""
+    web_runtime: Path | None = None
+    """For ``web``: the npm package onnxruntime-web (``.tgz`` or folder); None: in this folder."""
 
 
 @dataclass(frozen=True)

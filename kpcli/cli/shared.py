@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from kpcli.catalogue import ARCHITECTURES, EXPORTERS, FORMATS, RUNTIMES
+from kpcli.catalogue import ARCHITECTURES, FORMATS, RUNTIMES, TARGETS
 from kpcli.cli.config import CONFIG, read_config
 from kpcli.errors import InputError
 
@@ -30,7 +30,7 @@ else:  # Typer prints and checks the names that the catalogue has
     FormatName = Literal[tuple(FORMATS)]
     ArchitectureName = Literal[tuple(ARCHITECTURES)]
     RuntimeName = Literal["auto", *RUNTIMES]
-    TargetName = Literal[tuple(EXPORTERS)]
+    TargetName = Literal[tuple(TARGETS)]
 
 Model = Annotated[
     str, typer.Option(help="A bundle folder, or an embedded model's name.", rich_help_panel=FACES)
