@@ -255,6 +255,10 @@ class AnnotateOptions(FaceOptions):
     """``inputs`` is one folder; else files."""
     recursive: bool = True
     overlays: bool = True
+    draw: tuple[str, ...] = ("landmarks",)
+    """What overlays show: of `kpcli.drawing.style.KINDS`; ``KIND:COLOUR``, ``stickers:NAME``."""
+    draw_size: float = 1.0
+    """Times the width of its lines, points and text."""
     overlay_fps: float = 0.0
     """Frames a second of overlay videos; 0: at the source's times."""
     frames_out: bool = False

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from kpcli.drawing import Style, draw
 from kpcli.images import write_image
 from kpcli.options import AnnotateOptions
 from kpcli.outputs import Outputs
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import Face, Frame
 from kpcli.workflows.annotate.ledger import COMMAND, OVERLAYS
-from kpcli.writers.overlay import VideoOverlay, draw_faces, overlay_name
+from kpcli.writers.overlay import VideoOverlay, overlay_name
 
 
 class Overlays:
@@ -36,6 +37,7 @@ class Overlays:
         self._staging = staging
         self._names = names
         self._scheme = scheme
+        self._style = Style.of(options.draw, options.draw_size)
         self._outputs = Outputs(options.out, COMMAND, writer())
         self._made: dict[str, tuple[Path, str]] = {}
         self._current: tuple[Path, str] | None = None
@@ -50,7 +52,7 @@ class Overlays:
         Exception
             Whatever the libraries raise where they cannot write it; `abandon` it then.
         """
-        draw_faces(frame.pixels, faces, self._scheme)
+        draw(frame.pixels, faces, self._scheme, self._style)
         if self._current is None:
             name = overlay_name(self._names.get(file, file), moving=frame.moving)
             temporary = self._staging / f"{os.getpid()}-{next(_counter)}{Path(name).suffix}"

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from kpcli.drawing.style import STICKERS
 from kpcli.errors import InputError, UsageError
 from kpcli.model_bundle import CARD, ModelBundle, ModelCard
 from kpcli.options import AnnotateOptions
@@ -122,6 +123,7 @@ def settings(
         "files": None if options.folder else list(plan.files),
         "model_files": _digest(bundle.path) if bundle else "",
         "detector_files": _digest(*_detector_files(options.detector)),
+        "sticker_files": _digest(*_own_stickers(options)),
         "scheme": card.scheme,
         **{f.name: values[f.name] for f in fields(options) if not f.metadata.get("free")},
     }
@@ -129,8 +131,14 @@ def settings(
 
 def read_besides(options: AnnotateOptions) -> list[Path]:
     """What a run reads besides its pictures and videos."""
-    paths = [Path(options.model), *_detector_files(options.detector)]
+    paths = [Path(options.model), *_detector_files(options.detector), *_own_stickers(options)]
     return [f for path in paths for f in (path.rglob("*") if path.is_dir() else [path])]
+
+
+def _own_stickers(options: AnnotateOptions) -> list[Path]:
+    """The folders of stickers that are the user's."""
+    words = [word.partition(":") for word in options.draw] if options.overlays else []
+    return [Path(folder) for kind, _, folder in words if kind == STICKERS and Path(folder).is_dir()]
 
 
 def _detector_files(spec: str) -> list[Path]:

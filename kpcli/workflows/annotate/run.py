@@ -11,6 +11,7 @@ from pathlib import Path
 from kpcli.catalogue import DETECTORS
 from kpcli.detectors import create_detector
 from kpcli.detectors.boxes_file import BoxesFile
+from kpcli.drawing import Style
 from kpcli.errors import UsageError, shown
 from kpcli.inference.suitability import check_detector
 from kpcli.inference.upright import FacePredictor
@@ -47,11 +48,12 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
     if options.dry_run:
         return dry_run(options)
     started = time.time()
-    _check_names(options)
+    style = _check_names(options)
     plan = make_plan(options)
     bundle = None if predictor else ModelBundle.open(options.model)
     card = predictor.card if predictor else ModelBundle.open(options.model).card
     check_detector(card, options.detector)
+    style.check(card.landmark_scheme)
     _check_boxes(plan, options)
     ledger = _ledger(options, plan)
     now = settings(options, plan, card, bundle)
@@ -94,13 +96,14 @@ def _check_boxes(plan: Plan, options: AnnotateOptions) -> None:
             detector.check(plan.root / file for file in plan.files)
 
 
-def _check_names(options: AnnotateOptions) -> None:
-    """A wrong name fails before all else."""
+def _check_names(options: AnnotateOptions) -> Style:
+    """A wrong name fails before all else; what overlays show."""
     DETECTORS.load(options.detector.partition(":")[0])
     check_formats(options.formats)
     check_engine(options.engine)
     if options.smooth not in SMOOTHINGS:
         raise UsageError(f"unknown smoothing {options.smooth!r}", expected=", ".join(SMOOTHINGS))
+    return Style.of(options.draw, options.draw_size)
 
 
 def _ledger(options: AnnotateOptions, plan: Plan) -> Ledger:
@@ -116,10 +119,11 @@ def _ledger(options: AnnotateOptions, plan: Plan) -> Ledger:
 
 def dry_run(options: AnnotateOptions) -> Report:
     """A report with a plan of what `annotate` would do; nothing is written."""
-    _check_names(options)
+    style = _check_names(options)
     plan = make_plan(options)
     bundle = ModelBundle.open(options.model)
     check_detector(bundle.card, options.detector)
+    style.check(bundle.card.landmark_scheme)
     ledger = _ledger(options, plan)
     ledger.check(
         settings(options, plan, bundle.card, bundle),
