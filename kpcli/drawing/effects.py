@@ -134,7 +134,8 @@ def _cheeks(
     for side, sign in (("left", -1), ("right", 1)):
         eye = place(points, scheme, [f"{side}_eye"])
         between = (eye + place(points, scheme, [f"mouth_{side}"])) / 2
-        found.append((between + 0.28 * (between - nose), 1 - np.clip((sign * yaw - 15) / 25, 0, 1)))
+        seen = 1 - min(1.0, max(0.0, (sign * yaw - 15) / 25))
+        found.append((between + 0.28 * (between - nose), seen))
     return found
 
 

@@ -81,7 +81,7 @@ def face_span(points: NDArray[np.floating], box: FaceBox | None = None) -> float
 
 def line_width(span: float) -> int:
     """Pixels, for a face of this size."""
-    return max(1, round(span / 220))
+    return min(255, max(1, round(span / 220)))  # cv2 refuses lines of 32768 and more
 
 
 def draw_box(pixels: Pixels, box: FaceBox, span: float, colour: Colour = BOX) -> None:

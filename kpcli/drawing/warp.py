@@ -126,15 +126,15 @@ def warp_triangles(
     owner = np.full(shape, -1, np.int32)
     corners = np.rint((target - region.origin)[kept] * 16).clip(-(2**26), 2**26).astype(np.int32)
     for number, triangle in enumerate(corners):
-        cv2.fillConvexPoly(owner, triangle, number, cv2.LINE_8, 4)
+        cv2.fillConvexPoly(owner, triangle, (number,), cv2.LINE_8, 4)
     rows, columns = np.nonzero(owner >= 0)
     scale = float(np.median([_scale(m[:, :2]) for m in matrices]))
     chosen, ratio = picture.level(1 / max(scale, 1e-6))
     mine = matrices[owner[rows, columns]]
     at = mine[:, :, 0] * columns[:, None] + mine[:, :, 1] * rows[:, None] + mine[:, :, 2]
-    places = np.full((*shape, 2), -10, np.float32)
-    places[rows, columns] = (at + 0.5) * ratio - 0.5
-    return np.asarray(cv2.remap(chosen, places, None, cv2.INTER_LINEAR), np.uint8)
+    x, y = np.full((2, *shape), -10, np.float32)
+    x[rows, columns], y[rows, columns] = ((at + 0.5) * ratio - 0.5).T
+    return np.asarray(cv2.remap(chosen, x, y, cv2.INTER_LINEAR), np.uint8)
 
 
 def triangle_matrices(source: Points64, target: Points64, triangles: Triangles) -> Points64:
