@@ -286,6 +286,10 @@ class AnnotateOptions(FaceOptions, BatchOptions):
     """Options of ``kpcli annotate``."""
 
     overlays: bool = True
+    draw: tuple[str, ...] = ("landmarks",)
+    """What overlays show: of `kpcli.drawing.style.KINDS`; ``KIND:COLOUR``, ``stickers:NAME``."""
+    draw_size: Annotated[float, Range(0.1, 20)] = 1.0
+    """Times the width of its lines, points and text."""
     overlay_fps: Annotated[float, Range(0, 240)] = 0.0
     """Frames a second of overlay videos; 0: at the source's times."""
     frames_out: bool = False

@@ -121,8 +121,8 @@ def settings(
         "kpcli": __version__,
         "input": str(plan.root.resolve()),
         "files": None if options.folder else list(plan.files),
-        "model_files": _digest(bundle.path) if bundle else "",
-        "detector_files": _digest(*read),
+        "model_files": digest_of(bundle.path) if bundle else "",
+        "detector_files": digest_of(*read),
         "scheme": scheme,
         **{f.name: values[f.name] for f in fields(options) if not f.metadata.get("free")},
     }
@@ -141,7 +141,7 @@ def detector_files(spec: str) -> list[Path]:
     return [path for path in paths if path.is_file() or (path / CARD).is_file()]
 
 
-def _digest(*paths: Path) -> str:
+def digest_of(*paths: Path) -> str:
     """Of the content of files, and of all that is in folders; "" where there are none."""
     found = [(p, file) for p in paths for file in (sorted(p.rglob("*")) if p.is_dir() else [p])]
     digest = hashlib.sha256()
@@ -149,5 +149,5 @@ def _digest(*paths: Path) -> str:
         if file.is_file():
             digest.update(os.fsencode(file.relative_to(path)) + b"\n")
             with file.open("rb") as content:
-                digest.update(hashlib.file_digest(content, "sha256").digest())
+                digest.update(hashlib.filedigest_of(content, "sha256").digest())
     return digest.hexdigest()[:16] if found else ""

@@ -92,6 +92,18 @@ def shared_options(
     overlays: Annotated[
         bool, option(OUTPUT, "Write pictures and videos with the faces drawn.")
     ] = _D.overlays,
+    draw: Annotated[
+        str,
+        option(
+            OUTPUT,
+            "What overlays show: landmarks, points, mesh, edges, box, ids, names, stickers:NAME, "
+            "swap, makeup, blur-background, none; points:red.",
+            metavar="KIND,...",
+        ),
+    ] = ",".join(_D.draw),
+    draw_size: Annotated[
+        float, option(OUTPUT, "Times the width of lines, points, text.", min=0.1, max=20)
+    ] = _D.draw_size,
     overlay_fps: Annotated[
         float, option(OUTPUT, "Constant frame rate of overlays; 0: as the source.", min=0, max=240)
     ] = _D.overlay_fps,
@@ -169,6 +181,7 @@ def _run(
     start: float | None,
     end: float | None,
     formats: str,
+    draw: str,
     shard: str,
     report: bool,
     **given: Any,
@@ -184,7 +197,7 @@ def _run(
     if report:
         check_place(page)
     try:
-        done = annotate(inputs, formats=names(formats), verbose=True, **given)
+        done = annotate(inputs, formats=names(formats), draw=names(draw), verbose=True, **given)
     except KeyboardInterrupt:  # before or after the work, which deals with it itself
         raise KeyboardInterrupt("interrupted; go on with --resume") from None
     typer.echo(done.summary())

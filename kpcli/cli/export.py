@@ -52,7 +52,7 @@ def command(
 ) -> None:
     """Write a model for another runtime, checked against Keras, or a page for browsers.
 
-    An export comes into the model's bundle. Embedded models stay as they are: give --out a folder for
+    An export comes into the bundle. Embedded models stay as they are: give --out a folder for
     a copy.
     """
     from kpcli.library import export

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -12,12 +11,10 @@ from typing import TYPE_CHECKING, Self
 import cv2
 import numpy as np
 
-from kpcli.drawing import draw_landmarks
 from kpcli.errors import InputError
 from kpcli.media import open_container, picture_stream
 from kpcli.options import ALL_FRAMES, FrameSelection
-from kpcli.schemes import LandmarkScheme
-from kpcli.types import Face, Pixels
+from kpcli.types import Pixels
 from kpcli.writers.overlay_sound import Sound
 
 if TYPE_CHECKING:
@@ -40,13 +37,6 @@ def overlay_name(file: str, *, moving: bool) -> str:
     if ending == ".mp4" if moving else ending in KEPT:
         return file
     return file + (".mp4" if moving else ".jpg")
-
-
-def draw_faces(pixels: Pixels, faces: Sequence[Face], scheme: LandmarkScheme) -> None:
-    """Draw points, edges, box and id of every face onto (H, W, 3) ``pixels``, in place."""
-    for face in faces:
-        label = f"{face.track}  {face.confidence:.2f}"
-        draw_landmarks(pixels, face.points, scheme, box=face.box, label=label)
 
 
 class VideoOverlay:

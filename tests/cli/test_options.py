@@ -64,7 +64,7 @@ def defaulted() -> list[tuple[str, Field[Any]]]:
     return [
         (name, f) for name, kind in COMMANDS.items() for f in fields(kind)
         if (p := parameters(name).get(f.name)) and p.param_type_name == "option"
-        and not p.required and f.name not in (*PARTS, "augment", "shard", "formats")
+        and not p.required and f.name not in (*PARTS, "augment", "shard", "formats", "draw")
     ]  # fmt: skip
 
 

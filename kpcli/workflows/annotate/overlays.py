@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kpcli.batch.ledger import COMMAND, Ledger
 from kpcli.batch.outcome import FileResult
+from kpcli.drawing import Style, draw
 from kpcli.images import write_image
 from kpcli.options import AnnotateOptions
 from kpcli.outputs import Outputs, writer
@@ -17,7 +18,7 @@ from kpcli.schemes import LandmarkScheme
 from kpcli.types import Face, Frame
 from kpcli.workflows.annotate.crops import OUTPUT as CROPS
 from kpcli.writers.frame_pictures import OUTPUT as IMAGES
-from kpcli.writers.overlay import VideoOverlay, draw_faces, overlay_name
+from kpcli.writers.overlay import VideoOverlay, overlay_name
 
 OVERLAYS = "overlays"
 
@@ -40,6 +41,7 @@ class Overlays:
         self._staging = staging
         self._names = names
         self._scheme = scheme
+        self._style = Style.of(options.draw, options.draw_size)
         self._outputs = Outputs(options.out, COMMAND, writer())
         self._made: dict[str, tuple[Path, str]] = {}
         self._current: tuple[Path, str] | None = None
@@ -54,7 +56,7 @@ class Overlays:
         Exception
             Whatever the libraries raise where they cannot write it; `abandon` it then.
         """
-        draw_faces(frame.pixels, faces, self._scheme)
+        draw(frame.pixels, faces, self._scheme, self._style)
         if self._current is None:
             name = overlay_name(self._names.get(file, file), moving=frame.moving)
             temporary = self._staging / f"{os.getpid()}-{next(_counter)}{Path(name).suffix}"

@@ -10,12 +10,14 @@ from typing import Any
 
 from kpcli.batch.engines.choose import check_engine
 from kpcli.batch.ledger import Ledger
-from kpcli.batch.plan import Plan, all_files, detector_files, make_plan, settings
+from kpcli.batch.plan import Plan, all_files, detector_files, digest_of, make_plan, settings
 from kpcli.batch.report import write_manifest, write_run
 from kpcli.batch.run import dry_lines, work
 from kpcli.catalogue import DETECTORS
 from kpcli.detectors import create_detector
 from kpcli.detectors.boxes_file import BoxesFile
+from kpcli.drawing import Style
+from kpcli.drawing.style import STICKERS
 from kpcli.errors import UsageError
 from kpcli.inference.suitability import check_detector
 from kpcli.inference.upright import FacePredictor
@@ -48,11 +50,12 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
     if options.dry_run:
         return dry_run(options)
     started = time.time()
-    _check_names(options)
+    style = _check_names(options)
     plan = make_plan(options, options.shard)
     bundle = None if predictor else ModelBundle.open(options.model)
     card = predictor.card if predictor else ModelBundle.open(options.model).card
     check_detector(card, options.detector)
+    style.check(card.landmark_scheme)
     _check_boxes(plan, options)
     ledger = _ledger(options, plan)
     now = _settings(options, plan, card, bundle)
@@ -91,7 +94,14 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
 def _settings(
     options: AnnotateOptions, plan: Plan, card: ModelCard, bundle: ModelBundle | None
 ) -> Mapping[str, Any]:
-    return settings(options, plan, card.scheme, bundle, detector_files(options.detector))
+    common = settings(options, plan, card.scheme, bundle, detector_files(options.detector))
+    return {**common, "sticker_files": digest_of(*_own_stickers(options))}
+
+
+def _own_stickers(options: AnnotateOptions) -> list[Path]:
+    """The folders of stickers that are the user's."""
+    words = [word.partition(":") for word in options.draw] if options.overlays else []
+    return [Path(folder) for kind, _, folder in words if kind == STICKERS and Path(folder).is_dir()]
 
 
 def _check_boxes(plan: Plan, options: AnnotateOptions) -> None:
@@ -102,13 +112,14 @@ def _check_boxes(plan: Plan, options: AnnotateOptions) -> None:
             detector.check(plan.root / file for file in plan.files)
 
 
-def _check_names(options: AnnotateOptions) -> None:
-    """A wrong name fails before all else."""
+def _check_names(options: AnnotateOptions) -> Style:
+    """A wrong name fails before all else; what overlays show."""
     DETECTORS.load(options.detector.partition(":")[0])
     check_formats(options.formats)
     check_engine(options.engine)
     if options.smooth not in SMOOTHINGS:
         raise UsageError(f"unknown smoothing {options.smooth!r}", expected=", ".join(SMOOTHINGS))
+    return Style.of(options.draw, options.draw_size)
 
 
 def _ledger(options: AnnotateOptions, plan: Plan) -> Ledger:
@@ -118,16 +129,18 @@ def _ledger(options: AnnotateOptions, plan: Plan) -> Ledger:
     tables = outputs(options.formats, measures=options.measures)
     ledger = Ledger(options.out, [*pictures, *tables])
     ledger.outputs.spare([plan.root / file for file in plan.files])
-    ledger.outputs.spare(all_files([Path(options.model), *detector_files(options.detector)]))
+    read = [Path(options.model), *detector_files(options.detector), *_own_stickers(options)]
+    ledger.outputs.spare(all_files(read))
     return ledger
 
 
 def dry_run(options: AnnotateOptions) -> Report:
     """A report with a plan of what `annotate` would do; nothing is written."""
-    _check_names(options)
+    style = _check_names(options)
     plan = make_plan(options, options.shard)
     bundle = ModelBundle.open(options.model)
     check_detector(bundle.card, options.detector)
+    style.check(bundle.card.landmark_scheme)
     ledger = _ledger(options, plan)
     ledger.check(
         _settings(options, plan, bundle.card, bundle),

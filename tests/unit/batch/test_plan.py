@@ -27,7 +27,7 @@ def other(value: object) -> Any:
     if isinstance(value, FrameSelection):
         return replace(value, every=7)
     if isinstance(value, tuple):
-        return (value[0], value[1] + 1)
+        return (*value[:-1], "points" if isinstance(value[-1], str) else value[-1] + 1)
     return value + ("x" if isinstance(value, str) else 1)  # type: ignore[operator]
 
 
