@@ -15,6 +15,7 @@ from kpcli.cli import (
     export,
     info,
     inspect,
+    live,
     merge,
     prepare,
     report,
@@ -27,6 +28,7 @@ from kpcli.version import __version__
 
 _ORDER = (
     "annotate",
+    "live",
     "merge",
     "report",
     "prepare",
@@ -71,6 +73,7 @@ def _root(
 
 
 app.add_typer(annotate.app, name="annotate")
+add(app, "live", live.command)
 add(app, "merge", merge.command)
 add(app, "report", report.command)
 add(app, "prepare", prepare.command)
