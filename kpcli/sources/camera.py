@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from cv2.utils import logging
 
 from kpcli.errors import InputError
 from kpcli.types import Frame, Pixels
@@ -180,9 +181,9 @@ def _opens(number: int) -> bool:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without OpenCV's own words on what it cannot open: the error says it."""
-    before = cv2.getLogLevel()
-    cv2.setLogLevel(0)
+    before = logging.getLogLevel()
+    logging.setLogLevel(0)
     try:
         yield
     finally:
-        cv2.setLogLevel(before)
+        logging.setLogLevel(before)
