@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
 
 TIME_BASE = Fraction(1, 90_000)
-KEYFRAME_EVERY = 30
-"""Frames; what was written up to the last of these can be played after a power cut."""
+FRAGMENT = 1.0
+"""Seconds; what was written up to the last whole one can be played after a kill."""
 USUAL_RATE = 30
 """Frames a second that the encoder plans with; the times are the frames' own."""
 
@@ -45,6 +45,7 @@ class Recording:
         self._stream: VideoStream | None = None
         self._begun = 0.0
         self._last = -1
+        self._fragment = 0.0
         try:
             self._file: BinaryIO = path.open("xb+")
         except OSError as e:
@@ -59,6 +60,7 @@ class Recording:
             If the disk is full, for instance.
         """
         import av
+        from av.video.frame import PictureType
 
         try:
             if self._stream is None:
@@ -72,6 +74,8 @@ class Recording:
             at = round((seconds - self._begun) / TIME_BASE)
             self._last = frame.pts = max(at, self._last + 1)
             frame.time_base = TIME_BASE
+            if seconds - self._fragment >= FRAGMENT:
+                frame.pict_type, self._fragment = PictureType.I, seconds
             self._mux(frame)
             self.frames += 1
         except (av.FFmpegError, ValueError, OSError) as e:
@@ -81,18 +85,17 @@ class Recording:
         import av
 
         # Fragments until the file is closed, which makes an ordinary MP4 of it.
-        flags = {"movflags": "hybrid_fragmented", "flush_packets": "1"}
+        flags = {"movflags": "hybrid_fragmented+frag_keyframe", "flush_packets": "1"}
         self._output = av.open(self._file, "w", format="mp4", options=flags)
         # Nothing waits inside the encoder: a frame that came is in the file.
-        options = {"preset": "veryfast", "crf": "20", "tune": "zerolatency"}
-        options["g"] = str(KEYFRAME_EVERY)
+        options = {"preset": "veryfast", "crf": "20", "tune": "zerolatency", "forced-idr": "1"}
         stream = self._output.add_stream("libx264", rate=USUAL_RATE, options=options)
         height, width = pixels.shape[:2]
         stream.width, stream.height = max(2, width - width % 2), max(2, height - height % 2)
         stream.pix_fmt = "yuv420p"
         tag_colours(stream.codec_context)
         stream.codec_context.time_base = TIME_BASE
-        self._stream, self._begun = stream, seconds
+        self._stream, self._begun, self._fragment = stream, seconds, seconds
 
     def _mux(self, frame: object) -> None:
         assert self._stream is not None

@@ -50,7 +50,7 @@ class Records:
         return self._video is not None
 
     def prepare(self, *, overwrite: bool) -> None:
-        """See that a table can be written here; with ``overwrite``, an earlier run's files go.
+        """See that a table can be written here; with ``overwrite``, an earlier run's goes.
 
         Raises
         ------
@@ -63,7 +63,7 @@ class Records:
                 f"{self.folder}: holds the results of an earlier run",
                 next_step="choose another folder, or add --overwrite to replace them",
             )
-        self._outputs.remove(self._outputs.names())
+        self._outputs.remove([LANDMARKS, RUN])  # recordings stay: they cannot be made again
         self._make_folder()
 
     def begin_table(self, scheme: LandmarkScheme, extras: Sequence[Extra]) -> None:

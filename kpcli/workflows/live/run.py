@@ -116,7 +116,8 @@ def _run(
         feed.close()
         finding.close()
         table = report is not None and options.record is not None
-        records.close(_values(options, finder, report) if report and table else None)
+        run = _values(options, finder, report, records) if report and table else None
+        records.close(run)
     return replace(report, written=records.written)
 
 
@@ -157,7 +158,9 @@ def _problem(feed: Feed) -> str:
     return told(feed.problem)
 
 
-def _values(options: LiveOptions, finder: FaceFinder, report: LiveReport) -> dict[str, Any]:
+def _values(
+    options: LiveOptions, finder: FaceFinder, report: LiveReport, records: Records
+) -> dict[str, Any]:
     chosen = asdict(options)
     if is_url(options.source):
         chosen["source"] = shown_url(options.source)
@@ -167,6 +170,7 @@ def _values(options: LiveOptions, finder: FaceFinder, report: LiveReport) -> dic
         "platform": platform.platform(),
         "model": finder.card.name,
         "scheme": finder.scheme.name,
+        "files": [path.name for path in records.written],
         "ended": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         **report.values(),
     }

@@ -27,11 +27,13 @@ class Steps:
         self._count, self._gone = count, gone
         self.go = threading.Semaphore(0)
         self.closed = False
+        self.done = 0
 
     def frames(self) -> Iterator[Frame]:
         for i in range(self._count):
             self.go.acquire()
             yield frame(i + 1, i / 100)
+            self.done += 1
         if self._gone:
             raise InputError("cam: it gives no more pictures")
 
@@ -129,10 +131,9 @@ def test_a_pause_stops_a_file_and_passes_over_a_cameras_frames() -> None:
     feed.pause(True)
     feed.start()
     camera.release(2)
-    until(lambda: camera.go.acquire(blocking=False) or not camera.go._value)
-    time.sleep(0.02)
+    until(lambda: camera.done == 2)
     feed.pause(False)
-    camera.release(2)
+    camera.release(1)
     arrived = feed.take()
     assert arrived is not None
     assert arrived.frame.index == 3

@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -183,12 +182,24 @@ def test_a_camera_that_goes_leaves_all_that_came(tmp_path: Path) -> None:
     assert camera.closed
 
 
+class KillingCamera(FakeCamera):
+    """Has the process get a signal in the middle."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def frames(self) -> Iterator[Frame]:
+        for frame in super().frames():
+            yield frame
+            if frame.index == 5:
+                os.kill(os.getpid(), self._number)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_and_the_files_are_whole(tmp_path: Path, number: int) -> None:
     options = LiveOptions(record=tmp_path / "out", headless=True, detector="whole_image")
-    timer = threading.Timer(0.3, os.kill, (os.getpid(), number))
-    timer.start()
-    report = live(options, source=FakeCamera(), predictor=FakePredictor())
+    report = live(options, source=KillingCamera(number), predictor=FakePredictor())
     assert report.exit_code == 130
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert len(times(tmp_path / "out" / "recording_1.mp4")) == report.frames
