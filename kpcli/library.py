@@ -19,6 +19,7 @@ from kpcli.options import (
     AugmentOptions,
     EvalOptions,
     ExportOptions,
+    LiveOptions,
     MergeOptions,
     PrepareOptions,
     ReportOptions,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from kpcli.workflows.anonymise.report import Report as Anonymised
     from kpcli.workflows.evaluate.result import Evaluation
     from kpcli.workflows.export.exported import Exported
+    from kpcli.workflows.live.report import LiveReport
     from kpcli.workflows.prepare.report import Prepared
     from kpcli.workflows.report.run import WrittenPage
 
@@ -127,6 +129,42 @@ def anonymise(
     options = AnonymiseOptions(**checked(AnonymiseOptions, values))
     with bars(verbose):
         return anonymise(options)
+
+
+@shows_fields(LiveOptions)
+def live(source: Name = "", *, verbose: bool = False, **choices: Any) -> LiveReport:
+    """Show the faces of a camera, a video or a stream, as they come; call it in the main thread.
+
+    Parameters
+    ----------
+    source : path or str
+        A video, or a URL (the only case in which kpcli connects to anything); "": the camera
+        that ``camera`` names.
+    verbose : bool
+        Print what begins.
+    **choices
+        Fields of `kpcli.LiveOptions`, such as ``camera="1"`` or ``record="out", headless=True``.
+
+    Returns
+    -------
+    LiveReport
+        Counts of frames, ``delay_ms``, ``written`` files, ``problem``, ``exit_code``. A camera
+        that is unplugged in the middle is told there; it raises nothing.
+
+    Raises
+    ------
+    KpcliError
+        If the source, the display, the model or the folder cannot be used at all.
+
+    Examples
+    --------
+    >>> report = live(camera="1", record="session_1", seconds=60)
+    >>> table = read_landmarks("session_1")
+    """
+    from kpcli.workflows.live.run import live
+
+    choices = {**choices, "source": str(source), "camera": str(choices.get("camera", "0"))}
+    return live(LiveOptions(**checked(LiveOptions, choices)), say=_say(verbose))
 
 
 @shows_fields(MergeOptions)

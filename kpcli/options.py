@@ -343,6 +343,35 @@ class AnonymiseOptions(BatchOptions):
     """Keep the sound of videos: voices tell people apart too."""
 
 
+Pace = Literal["auto", "real-time", "every-frame"]
+EVERY_FRAME: Pace = "every-frame"
+
+
+@dataclass(frozen=True)
+class LiveOptions(FaceOptions):
+    """Options of ``kpcli live``."""
+
+    source: str = ""
+    """A video's path, or a URL; "": the camera."""
+    camera: str = "0"
+    """A camera's number, its device, or a part of its name."""
+    size: tuple[int, int] | None = None
+    """Width and height to ask the camera for."""
+    pace: Pace = "auto"
+    """Of a file: ``real-time``, by its own times, where frames are dropped that come too fast;
+    ``every-frame``: none is; auto: the second without a window, else the first."""
+    seconds: float = 0.0
+    """Stop after so many seconds of the source; 0: at its end."""
+    headless: bool = False
+    """Without a window."""
+    record: Path | None = None
+    """Folder for landmarks.csv and a recording from the first frame on. None: no table; pictures
+    and recordings that keys ask for go into ``live`` in the current folder."""
+    video: bool = True
+    """Whether ``record`` records pictures too."""
+    overwrite: bool = False
+
+
 Quantize = Literal["none", "float16", "int8"]
 
 

@@ -14,27 +14,26 @@ from kpcli.cli.shared import (
     OUTPUT,
     RUN,
     VIDEO,
+    ByDetector,
+    DetectEvery,
     DetectSize,
     FolderOrFile,
     Formats,
+    MaxFaces,
+    MinConfidence,
     Model,
+    OnDevice,
     Overwrite,
     Runtime,
+    Smooth,
+    WithTta,
     add,
     also_takes,
     option,
     values,
 )
 from kpcli.errors import EXIT_SOME_FAILED, UsageError
-from kpcli.options import (
-    AnnotateOptions,
-    Device,
-    Engine,
-    FrameSelection,
-    ReportOptions,
-    Smoothing,
-    Tta,
-)
+from kpcli.options import AnnotateOptions, Engine, FrameSelection, ReportOptions
 
 _D = AnnotateOptions(inputs=(), out=Path("annotated"))
 
@@ -50,18 +49,12 @@ app = typer.Typer(
 def shared_options(
     model: Model = _D.model,
     runtime: Runtime = _D.runtime,
-    device: Annotated[Device, option(FACES, "Where the detector and the model run.")] = _D.device,
-    tta: Annotated[Tta, option(FACES, "flip: look at each face mirrored too.")] = _D.tta,
-    detector: Annotated[
-        str, option(FACES, "How faces are found: builtin, haar[:FILE], boxes_file:CSV ...")
-    ] = _D.detector,
+    device: OnDevice = _D.device,
+    tta: WithTta = _D.tta,
+    detector: ByDetector = _D.detector,
     detect_size: DetectSize = _D.detect_size,
-    max_faces: Annotated[
-        int, option(FACES, "At most so many faces a frame; 0: all.", min=0)
-    ] = _D.max_faces,
-    min_confidence: Annotated[
-        float, option(FACES, "Leave out faces of a lower confidence.", min=0, max=1)
-    ] = _D.min_confidence,
+    max_faces: MaxFaces = _D.max_faces,
+    min_confidence: MinConfidence = _D.min_confidence,
     pose: Annotated[
         bool, option(FACES, "Columns yaw, pitch, roll, where there are 68 points.")
     ] = _D.pose,
@@ -75,12 +68,8 @@ def shared_options(
     max_megapixels: Annotated[
         float, option(FACES, "Larger pictures are not read.", min=0.01)
     ] = _D.max_megapixels,
-    smooth: Annotated[
-        Smoothing, option(VIDEO, "one-euro: also columns of points steadied over time.")
-    ] = _D.smooth,
-    detect_every: Annotated[
-        int, option(VIDEO, "Detect every Nth frame; 0: where something changes.", min=0)
-    ] = _D.detect_every,
+    smooth: Smooth = _D.smooth,
+    detect_every: DetectEvery = _D.detect_every,
     every: Annotated[int, option(VIDEO, "Only every Nth frame.", min=1)] = _D.frames.every,
     frames: Annotated[
         str, option(VIDEO, "Only these frames (from 1): 10-20, 10-, 7.", metavar="A-B")

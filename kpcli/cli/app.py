@@ -18,6 +18,7 @@ from kpcli.cli import (
     export,
     info,
     inspect,
+    live,
     merge,
     prepare,
     report,
@@ -31,6 +32,7 @@ from kpcli.version import __version__
 _ORDER = (
     "annotate",
     "anonymise",
+    "live",
     "merge",
     "report",
     "prepare",
@@ -83,6 +85,7 @@ def _root(
 
 app.add_typer(annotate.app, name="annotate")
 app.add_typer(anonymise.app, name="anonymise")
+add(app, "live", live.command)
 add(app, "merge", merge.command)
 add(app, "report", report.command)
 add(app, "prepare", prepare.command)

@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from kpcli.catalogue import ARCHITECTURES, FORMATS, RUNTIMES, TARGETS
 from kpcli.cli.config import CONFIG, read_config
 from kpcli.errors import InputError
+from kpcli.options import Device, Smoothing, Tta
 
 FACES, VIDEO, OUTPUT, RUN = "Faces", "Video", "Output", "Run"
 """Panels of ``--help``; those of a command stand in this order."""
@@ -38,6 +39,39 @@ Model = Annotated[
 Runtime = Annotated[
     RuntimeName,
     typer.Option(help="Library that runs the model; auto: the fastest.", rich_help_panel=FACES),
+]
+OnDevice = Annotated[
+    Device, typer.Option(help="Where the detector and the model run.", rich_help_panel=FACES)
+]
+WithTta = Annotated[
+    Tta, typer.Option(help="flip: look at each face mirrored too.", rich_help_panel=FACES)
+]
+ByDetector = Annotated[
+    str,
+    typer.Option(
+        help="How faces are found: builtin, haar[:FILE], boxes_file:CSV ...", rich_help_panel=FACES
+    ),
+]
+MaxFaces = Annotated[
+    int, typer.Option(min=0, help="At most so many faces a frame; 0: all.", rich_help_panel=FACES)
+]
+MinConfidence = Annotated[
+    float,
+    typer.Option(
+        min=0, max=1, help="Leave out faces of a lower confidence.", rich_help_panel=FACES
+    ),
+]
+Smooth = Annotated[
+    Smoothing,
+    typer.Option(
+        help="one-euro: also columns of points steadied over time.", rich_help_panel=VIDEO
+    ),
+]
+DetectEvery = Annotated[
+    int,
+    typer.Option(
+        min=0, help="Detect every Nth frame; 0: where something changes.", rich_help_panel=VIDEO
+    ),
 ]
 DetectSize = Annotated[
     int,

@@ -126,7 +126,7 @@ class VideoOverlay:
         self._stream.width, self._stream.height = width + width % 2, height + height % 2
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.thread_count = THREADS
-        _tag_colours(self._stream.codec_context)
+        tag_colours(self._stream.codec_context)
         self._stream.codec_context.time_base = 1 / self._fps if self._fps else self._time_base
         self._sound.join(self._output, seconds if cut else None)
 
@@ -196,7 +196,7 @@ class VideoOverlay:
             self._sound.close()
 
 
-def _tag_colours(context: VideoCodecContext) -> None:
+def tag_colours(context: VideoCodecContext) -> None:
     """Say that the colours are BT.709's: players guess, and differently for small and large."""
     from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
