@@ -23,7 +23,17 @@ from kpcli.version import __version__
 if TYPE_CHECKING:
     from kpcli.errors import InputError, KpcliError, ModelError, UsageError
     from kpcli.inference.finder import FaceFinder, find_faces
-    from kpcli.library import annotate, evaluate, export, merge, prepare, read_landmarks, train
+    from kpcli.library import (
+        annotate,
+        evaluate,
+        export,
+        merge,
+        prepare,
+        read_landmarks,
+        review,
+        suggest,
+        train,
+    )
     from kpcli.options import (
         AnnotateOptions,
         AugmentOptions,
@@ -34,6 +44,8 @@ if TYPE_CHECKING:
         FrameSelection,
         MergeOptions,
         PrepareOptions,
+        ReviewOptions,
+        SuggestOptions,
         TrainOptions,
     )
     from kpcli.types import Face, FaceBox, FrameFaces, HeadPose
@@ -52,6 +64,8 @@ _HOMES = {
         "merge",
         "prepare",
         "read_landmarks",
+        "review",
+        "suggest",
         "train",
     ),
     "kpcli.options": (
@@ -64,6 +78,8 @@ _HOMES = {
         "FrameSelection",
         "MergeOptions",
         "PrepareOptions",
+        "ReviewOptions",
+        "SuggestOptions",
         "TrainOptions",
     ),
     "kpcli.types": ("Face", "FaceBox", "FrameFaces", "HeadPose"),
@@ -76,6 +92,8 @@ __all__ = [  # noqa: RUF022  # by what they are, as README tells them
     "annotate",
     "merge",
     "read_landmarks",
+    "suggest",
+    "review",
     "prepare",
     "train",
     "evaluate",
@@ -88,6 +106,8 @@ __all__ = [  # noqa: RUF022  # by what they are, as README tells them
     "AnnotateOptions",
     "FrameSelection",
     "MergeOptions",
+    "SuggestOptions",
+    "ReviewOptions",
     "PrepareOptions",
     "TrainOptions",
     "AugmentOptions",

@@ -18,6 +18,8 @@ from kpcli.cli import (
     merge,
     prepare,
     report,
+    review,
+    suggest,
     train,
 )
 from kpcli.cli.shared import add
@@ -29,6 +31,8 @@ _ORDER = (
     "annotate",
     "merge",
     "report",
+    "suggest",
+    "review",
     "prepare",
     "train",
     "eval",
@@ -73,6 +77,8 @@ def _root(
 app.add_typer(annotate.app, name="annotate")
 add(app, "merge", merge.command)
 add(app, "report", report.command)
+add(app, "suggest", suggest.command)
+add(app, "review", review.command)
 add(app, "prepare", prepare.command)
 add(app, "train", train.command)
 add(app, "eval", evaluate.command)
