@@ -24,8 +24,8 @@ def next_steps(
     """Titles and commands, advice, and the errors before and after where they are known."""
     csv, run, report = folder / FACES, folder / RUN, folder / EVAL
     model = model or "default"
-    cut = ["--keep-split", csv] if csv.is_file() else []
-    cut += ["--test", TEST, "--val", VAL] if annotated or not cut else []
+    cut: list[Any] = ["--test", TEST, "--val", VAL] if annotated else []  # a CSV has its sides
+    cut += ["--keep-split", csv] if csv.is_file() else []
     start = ["--init", model, *_like(model)]
     commands = [
         ("Prepare: check the labels, keep some back",

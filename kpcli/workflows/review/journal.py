@@ -84,14 +84,13 @@ class Journal:
                 self._write(file, self.header.to_json())
             os.replace(begun, self.path)  # whole, or not there
             sync_folder(self.folder)
+        _drop_unfinished(self.path)
         file = self.path.open("ab")
         for item in read_entries(self.path, self.header.scheme):
             if isinstance(item, Entry):
                 self._note(item)
             else:
                 self.damaged.append(item)
-        if not _ends_whole(self.path):  # a save that a kill cut short: part it from the next
-            file.write(b"\n")
         return file
 
     def _note(self, entry: Entry) -> None:
@@ -157,10 +156,18 @@ class Journal:
         self._lock.close()
 
 
-def _ends_whole(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
+def _drop_unfinished(path: Path) -> None:
+    """Cut off a last line that a kill left without its end: it was never told to be saved."""
+    with path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - (1 << 16))
+            file.seek(start)
+            at = file.read(end - start).rfind(b"\n")
+            if at >= 0:
+                file.truncate(start + at + 1)
+                return
+            end = start
 
 
 def _held(path: Path) -> IO[bytes]:

@@ -18,8 +18,8 @@ CONFIDENCE, POINTS, JUMP = "low confidence", "doubtful points", "jump"
 COPIES, UNLIKE, ERROR, SHAPE = "copies disagree", "unlike training", "far from the label", "shape"
 LOST, EMPTY = "face lost", "no face"
 STEADY, JUMPED = 0.02, 0.10
-"""Mean distance of a face's points from the middle between the frames before and after, in box
-sides: what is usual, and what is surely a jump."""
+"""How far a face's points are out of the way between the frames before and after, in box sides:
+what is usual, and what is surely a jump."""
 AGREED, DISAGREED = 0.015, 0.06
 """Mean distance of the points of mirrored and turned copies, in box sides; likewise."""
 TOGETHER = 1.0
@@ -97,12 +97,11 @@ def _all(frames: Iterable[FrameFaces]) -> Iterator[Candidate]:
             before = held.pop(face.track, None)
             if before is not None:
                 yield _with_jump(before, frame.index, face.points)
-            near = before is not None and frame.index - before.candidate.frame <= 2
             held[face.track] = _Held(
                 Candidate(file, frame.index, frame.seconds, str(face.track), frame.moving,
                           _own(face)),
                 face.points, face.box.side,
-                before.points if before is not None and near else None,
+                before.points if before is not None else None,
                 frame.index - before.candidate.frame if before is not None else 0,
             )  # fmt: skip
             last_seen = frame.seconds
@@ -116,13 +115,18 @@ def _own(face: Face) -> dict[str, float]:
 
 
 def _with_jump(held: _Held, frame: int, after: Points) -> Candidate:
-    """The candidate, now that the next frame is known: one frame that leaps stands out."""
+    """The candidate, now that the next frame is known.
+
+    A frame that leaps is out of the way; one beside it is as far away as its neighbours are from
+    each other, and so is one of a face that moves.
+    """
     candidate = held.candidate
     if held.before is None or frame - candidate.frame != held.step or not held.side > 0:
         return candidate
     middle = (held.before + after) / 2
-    moved = float(np.linalg.norm(held.points - middle, axis=1).mean()) / held.side
-    return candidate.noting(JUMP, ramp(moved, STEADY, JUMPED))
+    away = float(np.linalg.norm(held.points - middle, axis=1).mean())
+    apart = float(np.linalg.norm(after - held.before, axis=1).mean())
+    return candidate.noting(JUMP, ramp((away - apart / 2) / held.side, STEADY, JUMPED))
 
 
 def chosen(candidates: Sequence[Candidate], n: int) -> list[Candidate]:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ class Session:
         self._pictures = pictures
         self._propose = proposer
         self._outputs = outputs
+        self._guard = Lock()
         self._files = list(dict.fromkeys(c.file for c in self._queue))
         self._numbers = {file: i for i, file in enumerate(self._files)}
 
@@ -122,8 +124,9 @@ class Session:
         if entry.status in LABELS:
             found = self._pictures.frame(file, frame)
             height, width = found.pixels.shape[:2]
-            picture = labelled_picture(self._outputs, found, file)
-            entry = _with_picture(entry, picture, (width, height))
+            with self._guard:
+                picture = labelled_picture(self._outputs, found, file)
+            entry = replace(entry, picture=picture, size=(width, height))
         saved = self._journal.save(entry, base)
         face = next((s for s in self._shown(file, frame) if s.face == saved.face), None)
         return {
@@ -144,7 +147,10 @@ class Session:
             if status in LABELS and np.isnan(points).all():
                 raise ValueError("no point is there: mark it as no face")
             visible = ~np.isnan(points).any(axis=1)
-            visible[[int(i) for i in values.get("occluded", [])]] = False
+            hidden = [int(i) for i in values.get("occluded", [])]
+            if not all(0 <= i < n for i in hidden):
+                raise ValueError("no such point is occluded")
+            visible[hidden] = False
             box = _box(values.get("box"))
         except (KeyError, ValueError, TypeError, IndexError) as e:
             raise UsageError("not a face that can be saved", actual=str(e) or repr(e)) from e
@@ -162,10 +168,6 @@ class Session:
         annotated = self._journal.header.kind == ANNOTATED
         return next_steps(self._journal.folder, self._collection.model, labelled,
                           annotated=annotated)  # fmt: skip
-
-
-def _with_picture(entry: Entry, picture: str, size: tuple[int, int]) -> Entry:
-    return replace(entry, picture=picture, size=size)
 
 
 def _facts(known: Mapping[str, Known], face: str) -> dict[str, Any]:

@@ -260,7 +260,9 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-do]");
-  if (button) actions[button.dataset.do]();
+  if (!button) return;
+  actions[button.dataset.do]();
+  if (event.detail && !document.querySelector("dialog[open]")) view.canvas.focus(); // keys go on there
 });
 new Pointer(view, app, { choose, point, change, sent, drawn, said: panels.said });
 
