@@ -33,6 +33,8 @@ if TYPE_CHECKING:
         prepare,
         read_landmarks,
         report,
+        review,
+        suggest,
         train,
     )
     from kpcli.options import (
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
         MergeOptions,
         PrepareOptions,
         ReportOptions,
+        ReviewOptions,
+        SuggestOptions,
         TrainOptions,
     )
     from kpcli.types import Face, FaceBox, FrameFaces, HeadPose
@@ -69,6 +73,8 @@ _HOMES = {
         "prepare",
         "read_landmarks",
         "report",
+        "review",
+        "suggest",
         "train",
     ),
     "kpcli.options": (
@@ -84,6 +90,8 @@ _HOMES = {
         "MergeOptions",
         "PrepareOptions",
         "ReportOptions",
+        "ReviewOptions",
+        "SuggestOptions",
         "TrainOptions",
     ),
     "kpcli.types": ("Face", "FaceBox", "FrameFaces", "HeadPose"),
@@ -99,6 +107,8 @@ __all__ = [  # noqa: RUF022  # by what they are, as README tells them
     "merge",
     "report",
     "read_landmarks",
+    "suggest",
+    "review",
     "prepare",
     "train",
     "evaluate",
@@ -114,6 +124,8 @@ __all__ = [  # noqa: RUF022  # by what they are, as README tells them
     "LiveOptions",
     "MergeOptions",
     "ReportOptions",
+    "SuggestOptions",
+    "ReviewOptions",
     "PrepareOptions",
     "TrainOptions",
     "AugmentOptions",

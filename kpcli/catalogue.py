@@ -234,6 +234,7 @@ FORMATS: Table[Entry, DatasetFormat] = Table(
         "fiftyone": Entry("kpcli.formats.fiftyone", "FiftyOne's samples.json with key points"),
         "yolo": Entry("kpcli.formats.yolo", "YOLO pose labels, .txt in 0..1"),
         "text": Entry("kpcli.formats.text_points", "a .txt a picture, `x y` a line (LaPa)"),
+        "review": Entry("kpcli.formats.review", "labels corrected in `kpcli review`"),
         "annotated": Entry(
             "kpcli.formats.annotated", "tables of `kpcli annotate`, OpenFace, py-feat"
         ),

@@ -23,6 +23,8 @@ from kpcli.options import (
     MergeOptions,
     PrepareOptions,
     ReportOptions,
+    ReviewOptions,
+    SuggestOptions,
     TrainOptions,
 )
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from kpcli.workflows.live.report import LiveReport
     from kpcli.workflows.prepare.report import Prepared
     from kpcli.workflows.report.run import WrittenPage
+    from kpcli.workflows.review.run import Reviewed
+    from kpcli.workflows.review.suggest import Suggested
 
 Name = str | Path
 
@@ -214,6 +218,68 @@ def report(folders: Name | Iterable[Name], **choices: Any) -> WrittenPage:
     from kpcli.workflows.report.run import report
 
     return report(ReportOptions(**checked(ReportOptions, {**choices, "folders": folders})))
+
+
+@shows_fields(SuggestOptions)
+def suggest(source: Name, *, verbose: bool = False, **choices: Any) -> Suggested:
+    """The faces and frames that most deserve a look, or a label.
+
+    Parameters
+    ----------
+    source : path
+        An output folder of annotate, or a CSV of prepare.
+    verbose : bool
+        Show progress bars.
+    **choices
+        Fields of `kpcli.SuggestOptions`, such as ``n=20``.
+
+    Returns
+    -------
+    Suggested
+        ``candidates``, the first first, each with ``file``, ``frame``, ``face``, ``reasons``.
+
+    Raises
+    ------
+    KpcliError
+        If the results, the model or an option cannot be used.
+    """
+    from kpcli.progress import bars
+    from kpcli.workflows.review.suggest import suggest
+
+    values = {**choices, "source": source}
+    with bars(verbose):
+        return suggest(SuggestOptions(**checked(SuggestOptions, values)))
+
+
+@shows_fields(ReviewOptions)
+def review(source: Name, *, verbose: bool = False, **choices: Any) -> Reviewed:
+    """Serve the page on which landmarks are corrected, until it is interrupted (Ctrl-C).
+
+    Parameters
+    ----------
+    source : path
+        An output folder of annotate, or a CSV of prepare.
+    verbose : bool
+        Print the page's address.
+    **choices
+        Fields of `kpcli.ReviewOptions`, such as ``port=8000`` or ``browser=False``.
+
+    Returns
+    -------
+    Reviewed
+        ``folder`` of the corrections, which `prepare` reads, and ``counts`` by status.
+
+    Raises
+    ------
+    KpcliError
+        If the results, the folder, the port or an option cannot be used.
+    """
+    from kpcli.progress import bars
+    from kpcli.workflows.review.run import review
+
+    values = {**choices, "source": source}
+    with bars(verbose):
+        return review(ReviewOptions(**checked(ReviewOptions, values)), _say(verbose))
 
 
 @shows_fields(PrepareOptions)

@@ -448,3 +448,43 @@ class ReportOptions:
     """The page; None: report.html in the folder; of a comparison, compare.html in this folder."""
     root: Path | None = None
     """Where the sources are now; None: where they were."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueOptions:
+    """Which faces deserve a look: what suggest and review share."""
+
+    source: Path
+    """An output folder of annotate, or a CSV of prepare."""
+    n: int = 50
+    """Faces and frames in the queue."""
+    model: str | None = None
+    """A bundle to look with; None: the one that annotated, of a CSV none."""
+    copies: bool = True
+    """Have the model look at mirrored and turned copies of the first candidates."""
+    unlike: Path | None = None
+    """The CSV of the training: faces of poses and shapes that it lacks come first."""
+    root: Path | None = None
+    """Where the sources are now; None: where they were."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuggestOptions(QueueOptions):
+    """Options of ``kpcli suggest``."""
+
+    out: Path | None = None
+    """A CSV of the queue to write."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewOptions(QueueOptions):
+    """Options of ``kpcli review``."""
+
+    out: Path | None = None
+    """Folder of the corrections; None: ``review`` in the folder, ``NAME_review`` beside a CSV."""
+    port: int = 0
+    """Of the page on 127.0.0.1; 0: any that is free."""
+    browser: bool = True
+    """Open the page in the browser."""
+    who: str = ""
+    """Name that stands with the corrections; "": the user's on this machine."""

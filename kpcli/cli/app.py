@@ -22,6 +22,8 @@ from kpcli.cli import (
     merge,
     prepare,
     report,
+    review,
+    suggest,
     train,
 )
 from kpcli.cli.shared import add
@@ -35,6 +37,8 @@ _ORDER = (
     "live",
     "merge",
     "report",
+    "suggest",
+    "review",
     "prepare",
     "train",
     "eval",
@@ -88,6 +92,8 @@ app.add_typer(anonymise.app, name="anonymise")
 add(app, "live", live.command)
 add(app, "merge", merge.command)
 add(app, "report", report.command)
+add(app, "suggest", suggest.command)
+add(app, "review", review.command)
 add(app, "prepare", prepare.command)
 add(app, "train", train.command)
 add(app, "eval", evaluate.command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -24,6 +24,7 @@ from kpcli.cli.shared import (
     Smooth,
     WithTta,
     is_given,
+    option,
     values,
 )
 from kpcli.cli.terminal import say
@@ -31,10 +32,6 @@ from kpcli.errors import UsageError
 from kpcli.options import LiveOptions, Pace
 
 _D = LiveOptions()
-
-
-def option(panel: str, help: str, *names: str, **more: Any) -> Any:
-    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
 
 
 def command(
