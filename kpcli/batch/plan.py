@@ -149,5 +149,5 @@ def digest_of(*paths: Path) -> str:
         if file.is_file():
             digest.update(os.fsencode(file.relative_to(path)) + b"\n")
             with file.open("rb") as content:
-                digest.update(hashlib.filedigest_of(content, "sha256").digest())
+                digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()[:16] if found else ""

@@ -79,7 +79,7 @@ def put_face(
 
 def _normal(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """The shape without its place and size."""
-    middle = points - points.mean(axis=0)
+    middle: NDArray[np.float64] = points - points.mean(axis=0)
     return middle / max(float(np.abs(middle).max()), 1e-9)
 
 
@@ -180,8 +180,8 @@ def blur_background(pixels: Pixels, faces: Sequence[Face], scheme: LandmarkSchem
     behind = cv2.resize(1 - focus, size, interpolation=cv2.INTER_AREA) + np.float32(1e-3)
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) * behind[..., None]
     blurred = cv2.GaussianBlur(small, (0, 0), sigma / step)
-    blurred = blurred / cv2.GaussianBlur(behind, (0, 0), sigma / step)[..., None]
-    full = cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR)
+    weight = cv2.GaussianBlur(behind, (0, 0), sigma / step)[..., None]
+    full = cv2.resize(blurred / weight, (width, height), interpolation=cv2.INTER_LINEAR)
     pixels[whole.slices] = _mixed(np.rint(full).clip(0, 255).astype(np.uint8), pixels, focus)
 
 

@@ -61,5 +61,5 @@ def soft_mask(
     corners = np.rint((polygon - region.origin) * (1 << _SHIFT)).clip(-(2**26), 2**26)
     cv2.fillPoly(mask, [corners.astype(np.int32)], (255,), cv2.LINE_AA, _SHIFT)
     soft = cv2.GaussianBlur(mask, (0, 0), max(feather / 2, 0.3), borderType=cv2.BORDER_CONSTANT)
-    found = np.asarray(soft, np.float32) / 255
-    return np.clip(2 * found - 1, 0, 1) if inwards else found
+    found = np.asarray(soft, np.float32) / np.float32(255)
+    return np.asarray(np.clip(2 * found - 1, 0, 1) if inwards else found, np.float32)

@@ -123,7 +123,7 @@ def entry_of(values: Any, n: int) -> Entry:
     if values["status"] not in STATUSES:
         raise ValueError(f"unknown status {values['status']!r}")
     points = points_of(values["points"], n)
-    visible = ~np.isnan(points).any(axis=1)
+    visible = np.isfinite(points).all(axis=1)
     for i in values.get("occluded", []):
         if type(i) is not int or not 0 <= i < n:
             raise ValueError(f"no point {i!r}")
@@ -151,8 +151,10 @@ def read_header(path: Path) -> Header | None:
         values = json.loads(line.decode("utf-8"))
         if values["kpcli"] != "review" or values["kind"] not in (ANNOTATED, DATASET):
             return None
-        names = "scheme", "kind", "table", "dataset"
-        header = Header(*(str(values[k]) for k in names), root=str(values.get("root", "")))
+        scheme, kind, table, dataset = (
+            str(values[k]) for k in ("scheme", "kind", "table", "dataset")
+        )
+        header = Header(scheme, kind, table, dataset, root=str(values.get("root", "")))
         get_scheme(header.scheme)
         return header
     except (OSError, ValueError, KeyError, TypeError, RecursionError, UsageError):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import cv2
 
+from kpcli.drawing import draw_faces
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import Face, Pixels
-from kpcli.writers.overlay import draw_faces
 
 HELP = (
     "q  quit",

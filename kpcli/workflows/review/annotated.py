@@ -82,7 +82,7 @@ class Annotated:
 
 def _known(face: Face) -> Known:
     return Known(
-        str(face.track), face.points, ~np.isnan(face.points).any(axis=1), face.box,
+        str(face.track), face.points, np.isfinite(face.points).all(axis=1), face.box,
         face.point_confidences, face.confidence,
     )  # fmt: skip
 

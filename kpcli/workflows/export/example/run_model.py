@@ -23,7 +23,8 @@ def averages(length: int, count: int) -> Array:
 
 def resample(picture: Array, down: Array, across: Array) -> Array:
     """The picture (H, W, 3) by weights (h, H) and (w, W), as whole numbers."""
-    return np.floor(np.einsum("yh,hwc,xw->yxc", down, picture, across, optimize=True) + 0.5)
+    mean: Array = np.einsum("yh,hwc,xw->yxc", down, picture, across, optimize=True)
+    return np.floor(mean + 0.5)
 
 
 def cut(picture: Array, box: Array, size: int, scale: float) -> tuple[Array, Array, float]:
