@@ -25,18 +25,18 @@ def command(
     ] = _D.calibrate,
     csv: Annotated[
         Path | None,
-        typer.Option(help="Check the twin on this CSV.", show_default="that of --calibrate"),
+        typer.Option(help="Check the export on this CSV.", show_default="that of --calibrate"),
     ] = _D.csv,
     split: Annotated[str, typer.Option(help="The rows to check on.")] = _D.split,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Make a copy of the bundle there, with the twin; of web, the page.",
+            help="Make a copy of the bundle there, with the export; of web, the page.",
             show_default="none; page.html",
         ),
     ] = _D.out,
     example: Annotated[
-        bool, typer.Option("--example", help="With a script that runs the twin without kpcli.")
+        bool, typer.Option("--example", help="With a script that runs the export without kpcli.")
     ] = _D.example,
     web_runtime: Annotated[
         Path | None,
@@ -46,13 +46,13 @@ def command(
         ),
     ] = _D.web_runtime,
     force: Annotated[
-        bool, typer.Option("--force", help="Keep an int8 twin that lost too much.")
+        bool, typer.Option("--force", help="Keep an int8 export that lost too much.")
     ] = _D.force,
     root: Root = _D.root,
 ) -> None:
-    """Write a model's twin for another runtime, checked against Keras, or a page for browsers.
+    """Write a model for another runtime, checked against Keras, or a page for browsers.
 
-    A twin comes into the model's bundle. Embedded models stay as they are: give --out a folder for
+    An export comes into the model's bundle. Embedded models stay as they are: give --out a folder for
     a copy.
     """
     from kpcli.library import export

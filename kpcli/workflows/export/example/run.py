@@ -1,4 +1,4 @@
-"""Write the example beside a twin."""
+"""Write the example beside an export."""
 
 from __future__ import annotations
 
