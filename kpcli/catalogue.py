@@ -387,7 +387,7 @@ TARGETS: Mapping[str, Entry] = {
         "page.html: one file that runs model and detector in a browser, without a network",
     ),
 }
-"""What ``kpcli export --to`` makes: exports for the bundle, and a page, which is none."""
+"""What ``kpcli export --to`` makes: exports for the bundle, and a page, which stands alone."""
 
 TABLES: Mapping[str, Table[Any, Any]] = {
     table.kind: table for table in (FORMATS, DETECTORS, ARCHITECTURES, WRITERS, RUNTIMES, EXPORTERS)

@@ -52,8 +52,8 @@ def command(
 ) -> None:
     """Write a model for another runtime, checked against Keras, or a page for browsers.
 
-    An export comes into the bundle. Embedded models stay as they are: give --out a folder for
-    a copy.
+    It comes into the model's bundle. Embedded models stay as they are: give --out a folder for a
+    copy. A page stands alone.
     """
     from kpcli.library import export
 

@@ -55,7 +55,7 @@ def test_the_points_are_those_of_annotate(
     out = tmp_path / "out"
     bundle = str(write_keras_bundle(tmp_path / "tiny").path) if own else "default"
     lines: list[str] = []
-    made = export(ExportOptions(bundle, target, out=out, example=True), say=lines.append).path
+    file = export(ExportOptions(bundle, target, out=out, example=True), say=lines.append).path
     assert any("run_model.py" in line for line in lines)
     predictor = Predictor(ModelBundle.open(out), target, threads=1)
     picture = sample_images / "portraits" / "grace_hopper.jpg"
@@ -64,5 +64,5 @@ def test_the_points_are_those_of_annotate(
         card = predictor.card
         transform = CropTransform.from_box(box, card.input_size, card.crop_scale)
         expected = transform.to_frame(predictor.predict(transform.to_crop(pixels)[None]).unit[0])
-        found = alone(out, made.name, picture, box)
+        found = alone(out, file.name, picture, box)
         assert np.linalg.norm(found - expected, axis=1).max() < 0.05

@@ -34,7 +34,7 @@ class Browser:
         request = urllib.request.Request(f"{self._base}{path}", data, method=method)
         request.add_header("Content-Type", "application/json")
         try:
-            with urllib.request.urlopen(request, timeout=300) as answer:
+            with urllib.request.urlopen(request, timeout=900) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as e:
             raise AssertionError(e.read().decode()[:800]) from e

@@ -21,6 +21,7 @@ class Page:
 
     def __init__(self, tab: Browser, page: Path, downloads: Path) -> None:
         self.tab, self._downloads = tab, downloads
+        tab.call("POST", "/timeouts", script=int(1000 * PATIENCE), pageLoad=int(1000 * PATIENCE))
         tab.open(page)
         allow = {"behavior": "allow", "downloadPath": str(downloads)}
         tab.cdp("Browser.setDownloadBehavior", **allow)

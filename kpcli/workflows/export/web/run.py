@@ -29,7 +29,7 @@ OUTPUT = Path("page.html")
 PAGE = Path(__file__).parent / "page"
 SCRIPTS = ("pixels", "geometry", "detector", "landmarks", "measures", "follow", "table", "plots",
            "main")  # fmt: skip
-TWINS = ("onnx", "onnx_float")
+RUNTIMES = ("onnx", "onnx_float")
 """Runtimes whose file the page can run; the first that the bundle has."""
 LARGEST = 25_000_000
 """Bytes that the page should not exceed: what mail servers take."""
@@ -85,16 +85,16 @@ def _check(options: ExportOptions, path: Path) -> None:
 
 
 def _page(bundle: ModelBundle, detector: ModelBundle, runtime: WebRuntime, quantize: str) -> str:
-    exports = {"landmarks": _onnx(bundle, quantize), "detector": _onnx(detector, quantize)}
+    networks = {"landmarks": _onnx(bundle, quantize), "detector": _onnx(detector, quantize)}
     known = settings(bundle.card, detector.card)
-    known["bytes"] = {name: takes_bytes for name, (_, takes_bytes) in exports.items()}
+    known["bytes"] = {name: takes_bytes for name, (_, takes_bytes) in networks.items()}
     script = _script(known)
     style = (PAGE / "page.css").read_text(encoding="utf-8")
     blocks = {
         "glue": runtime.glue,
         "wasm": runtime.wasm,
         "third": runtime.notices,
-        **{name: data for name, (data, _) in exports.items()},
+        **{name: data for name, (data, _) in networks.items()},
     }
     scheme = bundle.card.landmark_scheme
     shown = {
@@ -119,7 +119,7 @@ def _page(bundle: ModelBundle, detector: ModelBundle, runtime: WebRuntime, quant
 
 def _onnx(bundle: ModelBundle, quantize: str) -> tuple[bytes, bool]:
     """A network as ONNX, and whether it takes bytes; made here where the bundle has none."""
-    for name in TWINS:
+    for name in RUNTIMES:
         file = EXPORTERS.load(name).FILE
         if (bundle.path / file).is_file():
             opened = open_runtime(bundle, name)  # also looks whether it is what the card says

@@ -146,8 +146,8 @@ function plots() {
   }
 }
 
-/** Stop what runs and begin a new table. */
-function begin() {
+/** Stop what runs; what it found stays. */
+function halt() {
   state.run += 1;
   const video = $("video");
   video.pause();
@@ -155,8 +155,13 @@ function begin() {
   video.srcObject = null;
   if (state.url) URL.revokeObjectURL(state.url);
   state.url = null;
-  Object.assign(state, { table: new Table(), times: [], series: [], faces: [] });
   $("stop").hidden = true;
+}
+
+/** Stop what runs and begin a new table. */
+function begin() {
+  halt();
+  Object.assign(state, { table: new Table(), times: [], series: [], faces: [] });
   $("plots").hidden = $("numbers").hidden = true;
   return state.run;
 }
@@ -218,9 +223,10 @@ async function watch(video, name, run, every) {
   const follower = new Follower(state.detector, state.landmarks), began = performance.now();
   let frame = 0, seen = 0, missed = 0;
   $("stop").hidden = false;
+  let next = nextFrame(video);
   await video.play();
   for (;;) {
-    const shown = await nextFrame(video);
+    const shown = await next;
     if (run !== state.run) return;
     if (!shown) break;
     if (every) video.pause();
@@ -236,7 +242,8 @@ async function watch(video, name, run, every) {
     const rate = seen / (performance.now() - began) * 1000;
     say(`${name}: frame ${frame}, ${shown.seconds.toFixed(2)} s; ${rate.toFixed(1)} frames a second`
       + (missed ? `; ${missed} frames shown between those looked at` : ""));
-    if (every) await video.play();
+    next = nextFrame(video); // asked for before it plays on, so that none is missed
+    if (every && !video.ended) await video.play(); // at its end it would begin anew
   }
   $("stop").hidden = true;
 }
@@ -269,9 +276,7 @@ $("files").addEventListener("change", guarded(async (event) => {
 }));
 $("camera").addEventListener("click", guarded(watchCamera));
 $("stop").addEventListener("click", () => {
-  const table = state.table;
-  begin();
-  state.table = table;
+  halt();
   say("Stopped.");
 });
 $("save").addEventListener("click", saveTable);
