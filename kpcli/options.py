@@ -360,7 +360,7 @@ class LiveOptions(FaceOptions):
     pace: Pace = "auto"
     """Of a file: ``real-time``, by its own times, where frames are dropped that come too fast;
     ``every-frame``: none is; auto: the second without a window, else the first."""
-    seconds: float = 0.0
+    seconds: Amount = 0.0
     """Stop after so many seconds of the source; 0: at its end."""
     headless: bool = False
     """Without a window."""
@@ -369,6 +369,10 @@ class LiveOptions(FaceOptions):
     and recordings that keys ask for go into ``live`` in the current folder."""
     video: bool = True
     """Whether ``record`` records pictures too."""
+    draw: tuple[str, ...] = ("landmarks",)
+    """What is drawn; see `AnnotateOptions`."""
+    draw_size: Annotated[float, Range(0.1, 20)] = 1.0
+    """Times the width of its lines, points and text."""
     overwrite: bool = False
 
 

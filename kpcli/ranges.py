@@ -38,7 +38,7 @@ class InRange:
     """A dataclass of options whose numbers are held to the `Range` of their fields."""
 
     def __post_init__(self) -> None:
-        for name, (kind, limits, optional) in ranges(type(self)).items():
+        for name, (kind, limits, optional) in ranges(type(self)).items():  # type: ignore[arg-type]
             value = getattr(self, name)
             if value is None and optional:
                 continue

@@ -17,6 +17,8 @@ from kpcli.cli.shared import (
     ByDetector,
     DetectEvery,
     DetectSize,
+    Draw,
+    DrawSize,
     FolderOrFile,
     Formats,
     MaxFaces,
@@ -81,18 +83,8 @@ def shared_options(
     overlays: Annotated[
         bool, option(OUTPUT, "Write pictures and videos with the faces drawn.")
     ] = _D.overlays,
-    draw: Annotated[
-        str,
-        option(
-            OUTPUT,
-            "What overlays show: landmarks, points, mesh, edges, box, ids, names, stickers:NAME, "
-            "swap, makeup, blur-background, none; points:red.",
-            metavar="KIND,...",
-        ),
-    ] = ",".join(_D.draw),
-    draw_size: Annotated[
-        float, option(OUTPUT, "Times the width of lines, points, text.", min=0.1, max=20)
-    ] = _D.draw_size,
+    draw: Draw = ",".join(_D.draw),
+    draw_size: DrawSize = _D.draw_size,
     overlay_fps: Annotated[
         float, option(OUTPUT, "Constant frame rate of overlays; 0: as the source.", min=0, max=240)
     ] = _D.overlay_fps,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from kpcli.choices import names
 from kpcli.cli.shared import (
     FACES,
     OUTPUT,
@@ -15,6 +16,8 @@ from kpcli.cli.shared import (
     ByDetector,
     DetectEvery,
     DetectSize,
+    Draw,
+    DrawSize,
     MaxFaces,
     MinConfidence,
     Model,
@@ -74,6 +77,8 @@ def command(
         Path | None, option(OUTPUT, "Folder: landmarks.csv and a recording from the start.")
     ] = _D.record,
     video: Annotated[bool, option(OUTPUT, "Record the pictures too.")] = _D.video,
+    draw: Draw = ",".join(_D.draw),
+    draw_size: DrawSize = _D.draw_size,
     headless: Annotated[bool, option(OUTPUT, "No window.", "--headless")] = _D.headless,
     overwrite: Overwrite = _D.overwrite,
 ) -> None:
@@ -84,7 +89,7 @@ def command(
     given = values(context, LiveOptions)
     if source and is_given(context, "camera"):
         raise UsageError("a file or URL, and --camera too", next_step="choose one of them")
-    given["size"] = _size(given["size"])
+    given["size"], given["draw"] = _size(given["size"]), names(given["draw"])
     del given["list_cameras"]
     from kpcli.library import live
 

@@ -61,6 +61,21 @@ MinConfidence = Annotated[
         min=0, max=1, help="Leave out faces of a lower confidence.", rich_help_panel=FACES
     ),
 ]
+Draw = Annotated[
+    str,
+    typer.Option(
+        metavar="KIND,...",
+        help="What is drawn: landmarks, points, mesh, edges, box, ids, names, stickers:NAME, swap, "
+        "makeup, blur-background, none; points:red.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+DrawSize = Annotated[
+    float,
+    typer.Option(
+        min=0.1, max=20, help="Times the width of lines, points, text.", rich_help_panel=OUTPUT
+    ),
+]
 Smooth = Annotated[
     Smoothing,
     typer.Option(

@@ -181,7 +181,9 @@ def blur_background(pixels: Pixels, faces: Sequence[Face], scheme: LandmarkSchem
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) * behind[..., None]
     blurred = cv2.GaussianBlur(small, (0, 0), sigma / step)
     weight = cv2.GaussianBlur(behind, (0, 0), sigma / step)[..., None]
-    full = cv2.resize(blurred / weight, (width, height), interpolation=cv2.INTER_LINEAR)
+    full = cv2.resize(
+        np.asarray(blurred / weight, np.float32), (width, height), interpolation=cv2.INTER_LINEAR
+    )
     pixels[whole.slices] = _mixed(np.rint(full).clip(0, 255).astype(np.uint8), pixels, focus)
 
 

@@ -123,7 +123,7 @@ def entry_of(values: Any, n: int) -> Entry:
     if values["status"] not in STATUSES:
         raise ValueError(f"unknown status {values['status']!r}")
     points = points_of(values["points"], n)
-    visible = np.isfinite(points).all(axis=1)
+    visible = np.asarray(np.isfinite(points).all(axis=1), np.bool_)
     for i in values.get("occluded", []):
         if type(i) is not int or not 0 <= i < n:
             raise ValueError(f"no point {i!r}")

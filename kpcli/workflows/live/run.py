@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from kpcli.catalogue import DETECTORS
+from kpcli.drawing import Style
 from kpcli.errors import UsageError, told
 from kpcli.inference.finder import FaceFinder
 from kpcli.inference.suitability import check_detector
@@ -70,9 +71,13 @@ def live(
             records.begin_table(finder.scheme, optional(options, finder.scheme))
             if options.video:
                 records.begin_video()
+        style = Style.of(options.draw, options.draw_size)
+        style.check(finder.scheme)
         finding = Finding(feed, finder)
         models = _models(options, finder)
-        session = Session(feed, finding, records, window, models=models, name=source.name)
+        session = Session(
+            feed, finding, records, window, models=models, name=source.name, style=style
+        )
         say(f"{source.name}: " + ("Ctrl-C stops it" if window is None else "h shows the keys"))
         return _run(options, feed, finding, finder, session, records, source.name)
 

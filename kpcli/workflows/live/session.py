@@ -8,12 +8,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from kpcli.errors import KpcliError
+from kpcli.drawing import Style
+from kpcli.drawing.stickers import sticker_names
+from kpcli.errors import KpcliError, UsageError
 from kpcli.types import FrameFaces, Pixels
 from kpcli.workflows.live.feed import Feed
 from kpcli.workflows.live.finding import Finding, Seen
 from kpcli.workflows.live.records import Records
-from kpcli.workflows.live.view import Status, Style, draw, tell
+from kpcli.workflows.live.view import Shown, Status, draw, sticker_style, tell
 from kpcli.workflows.live.window import Window
 
 MESSAGE = 2.5
@@ -48,11 +50,13 @@ class Session:
         *,
         models: Sequence[str],
         name: str,
+        style: Style,
     ) -> None:
         self._feed, self._finding = feed, finding
         self._records, self._window = records, window
         self._models, self._name = list(models), name
-        self._style, self._status = Style(), Status(model=models[0])
+        self._shown, self._status = Shown(style), Status(model=models[0])
+        self._stickers = ["", *sticker_names()]
         self._message_until = 0.0
         self._shown_at: deque[float] = deque(maxlen=_RATE_OVER)
         self._last: Seen | None = None
@@ -115,7 +119,7 @@ class Session:
     def _drawn(self, seen: Seen) -> Pixels:
         """The frame with its faces; the frame itself stays as it is."""
         pixels = seen.frame.pixels.copy()
-        draw(pixels, seen.faces, seen.scheme, self._style)
+        draw(pixels, seen.faces, seen.scheme, self._shown)
         return pixels
 
     def _show(self) -> None:
@@ -178,10 +182,21 @@ class Session:
         self._say(f"model: {self._models[0]}" if other else "there is no other model of its points")
 
     def _next_sticker(self) -> None:
-        self._say("there are no stickers")
+        """The next embedded sticker that fits the points; after the last, none."""
+        while True:
+            self._stickers.append(self._stickers.pop(0))
+            name = self._stickers[0]
+            try:
+                if name and self._last is not None:
+                    sticker_style(name).check(self._last.scheme)
+            except UsageError:
+                continue
+            self._shown = replace(self._shown, sticker=name)
+            self._say(f"sticker: {name}" if name else "no sticker")
+            return
 
     def _landmarks(self) -> None:
-        self._style = replace(self._style, landmarks=not self._style.landmarks)
+        self._shown = replace(self._shown, landmarks=not self._shown.landmarks)
 
     def _help(self) -> None:
         self._status = replace(self._status, help=not self._status.help)

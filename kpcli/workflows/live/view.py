@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 
-from kpcli.drawing import draw_faces
+from kpcli import drawing
+from kpcli.drawing import Style
+from kpcli.drawing.style import STICKERS
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import Face, Pixels
 
@@ -26,11 +29,13 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 @dataclass(frozen=True)
-class Style:
-    """What is drawn of a face."""
+class Shown:
+    """What is drawn of a face: the style's layers unless key l took them off, and a sticker."""
 
+    style: Style
     landmarks: bool = True
     sticker: str = ""
+    """The name of an embedded one, of key f; "": none."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +60,21 @@ class Status:
         )
 
 
-def draw(pixels: Pixels, faces: Sequence[Face], scheme: LandmarkScheme, style: Style) -> None:
+def draw(pixels: Pixels, faces: Sequence[Face], scheme: LandmarkScheme, shown: Shown) -> None:
     """Draw the faces onto (H, W, 3) ``pixels``, in place: what the window and recordings show."""
-    if not style.landmarks:
+    if shown.sticker:
+        drawing.draw(pixels, faces, scheme, sticker_style(shown.sticker))
+    if not shown.landmarks:
         return
-    draw_faces(pixels, faces, scheme)
+    drawing.draw(pixels, faces, scheme, shown.style)
     for face in faces:
         _tell(pixels, face)
+
+
+@cache
+def sticker_style(name: str) -> Style:
+    """The style that shows this sticker and nothing else."""
+    return Style.of([f"{STICKERS}:{name}"])
 
 
 def _tell(pixels: Pixels, face: Face) -> None:

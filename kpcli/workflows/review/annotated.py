@@ -82,7 +82,8 @@ class Annotated:
 
 def _known(face: Face) -> Known:
     return Known(
-        str(face.track), face.points, np.isfinite(face.points).all(axis=1), face.box,
+        str(face.track), face.points, np.asarray(np.isfinite(face.points).all(axis=1), np.bool_),
+        face.box,
         face.point_confidences, face.confidence,
     )  # fmt: skip
 

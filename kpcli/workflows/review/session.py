@@ -146,7 +146,7 @@ class Session:
                 raise ValueError("a point far outside any picture")
             if status in LABELS and np.isnan(points).all():
                 raise ValueError("no point is there: mark it as no face")
-            visible = np.isfinite(points).all(axis=1)
+            visible = np.asarray(np.isfinite(points).all(axis=1), np.bool_)
             hidden = [int(i) for i in values.get("occluded", [])]
             if not all(0 <= i < n for i in hidden):
                 raise ValueError("no such point is occluded")
