@@ -18,7 +18,8 @@ def averages(length: int, count: int) -> Array:
     """Weights (count, length) by which ``count`` blocks average a row of pixels."""
     edges, k = np.linspace(0, length, count + 1)[:, None], np.arange(length)
     inside = np.minimum(k + 1, edges[1:]) - np.maximum(k, edges[:-1])
-    return np.clip(inside, 0, None) / (edges[1:] - edges[:-1])
+    weights: Array = np.clip(inside, 0, None) / (edges[1:] - edges[:-1])
+    return weights
 
 
 def resample(picture: Array, down: Array, across: Array) -> Array:
