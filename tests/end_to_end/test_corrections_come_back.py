@@ -78,12 +78,8 @@ def test_predictions_out_corrections_in(
         for one in frames:
             writer.write(one)
     faces_csv = tmp_path / "faces.csv"
-    prepare(
-        PrepareOptions(sources=(correct(out),), out=faces_csv, images=pictures, format=name)
-    )
-    rows = {
-        (s.image.name, round(float(s.points[0, 0]))): s.points for s in read_dataset(faces_csv)
-    }
+    prepare(PrepareOptions(sources=(correct(out),), out=faces_csv, images=pictures, format=name))
+    rows = {(s.image.name, round(float(s.points[0, 0]))): s.points for s in read_dataset(faces_csv)}
     wanted = [(one.file, f.points) for one in frames for f in one.faces]
     assert len(rows) == len(wanted) == 3
     for file, points in wanted:

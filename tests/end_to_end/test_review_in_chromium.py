@@ -86,7 +86,7 @@ def test_a_face_is_dragged_saved_killed_and_prepared(
         drag(tab, place, (60, -30))
         until(lambda: text(tab, "#saved") == "all changes saved", "the save")
         assert "corrected" in text(tab, "#faces [aria-current]")
-        zoom = (on_screen(tab, (10, 8, 50, 48), start + 1)[0] - place[0])
+        zoom = on_screen(tab, (10, 8, 50, 48), start + 1)[0] - place[0]
         tab.press("o")  # the nose is the point at hand
         until(lambda: "occluded" in text(tab, "#points [aria-current]"), "occluded")
         until(lambda: text(tab, "#saved") == "all changes saved", "the save")
@@ -114,7 +114,9 @@ def test_undo_batches_frames_and_help_by_keys(tab: chromium.Browser, out: Path) 
         tab.open("about:blank")
         tab.open(address)
         until(lambda: "a.png" in text(tab, "#where"), "the first face")
-        until(lambda: tab.run("return document.querySelectorAll('#points li').length") == 5, "points")
+        until(
+            lambda: tab.run("return document.querySelectorAll('#points li').length") == 5, "points"
+        )
         assert "Batch 1 of 1" in text(tab, "#batch")
         tab.press("f")
         until(lambda: "face 1" in text(tab, "#faces [aria-current]"), "the other face")

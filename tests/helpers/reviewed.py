@@ -17,7 +17,6 @@ from typing import Any
 
 from helpers.annotated import face, frame, write_results
 from helpers.media import write_picture, write_video
-
 from kpcli.options import ReviewOptions
 from kpcli.workflows.review.run import serving
 

@@ -229,7 +229,7 @@ def build_review(root: Path) -> Built:
         header = {"kpcli": "review", "scheme": "ibug68", "kind": "annotated", "table": "",
                   "dataset": "out"}  # fmt: skip
         lines: list[dict] = [header]
-        for own, i, path, points in drawn(root):
+        for own, _, path, points in drawn(root):
             if own == split:
                 place = {"file": path.name, "frame": 1, "picture": path.name}
                 facts = {"split": split}

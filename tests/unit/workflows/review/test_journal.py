@@ -7,7 +7,15 @@ import pytest
 
 from kpcli.errors import InputError
 from kpcli.formats.review import (
-    ANNOTATED, CORRECTED, JOURNAL, NOT_A_FACE, OPEN, Entry, Header, read, read_entries,
+    ANNOTATED,
+    CORRECTED,
+    JOURNAL,
+    NOT_A_FACE,
+    OPEN,
+    Entry,
+    Header,
+    read,
+    read_entries,
 )  # fmt: skip
 from kpcli.types import FaceBox, Reject, Sample
 from kpcli.workflows.review.journal import Journal, Stale
