@@ -18,8 +18,7 @@ SHARED = REPO.parent / "shared" / "data"
 SLOW = {
     "contracts/test_architectures.py", "contracts/test_catalogue.py",
     "contracts/test_exporters.py", "contracts/test_formats.py", "cli/test_bench.py",
-    "cli/test_review.py",
-    "end_to_end/test_review_in_chromium.py",
+    "cli/test_review.py", "end_to_end/test_review_in_chromium.py",
     "cli/test_prepare.py",
     "cli/test_detectors.py",
     "end_to_end/test_anonymise.py",
