@@ -39,7 +39,7 @@ _ORDER = (
     "inspect",
     "bench",
 )
-"""Of the commands in ``--help``: first what most people come for."""
+"""Commands in the order of ``--help``: first what most people come for."""
 
 
 NO_BUG = frozenset((
