@@ -96,8 +96,11 @@ class Outputs:
             Naming the file.
         """
         for path in (self._state, *sorted(self._state.glob("*")), *self._state.glob("*/*")):
-            kind = os.path.lexists(path) and stat.S_IFMT(path.lstat().st_mode)
-            if kind and kind not in (stat.S_IFREG, stat.S_IFDIR):
+            try:
+                kind = stat.S_IFMT(path.lstat().st_mode)
+            except FileNotFoundError:  # nothing yet, or another run's that has just gone
+                continue
+            if kind not in (stat.S_IFREG, stat.S_IFDIR):
                 what = "a link, which kpcli does not follow" if path.is_symlink() else "no file"
                 raise InputError(f"{path}: {what}", next_step="remove it")
         for name in names:
