@@ -23,7 +23,16 @@ from kpcli.version import __version__
 if TYPE_CHECKING:
     from kpcli.errors import InputError, KpcliError, ModelError, UsageError
     from kpcli.inference.finder import FaceFinder, find_faces
-    from kpcli.library import annotate, evaluate, export, merge, prepare, read_landmarks, train
+    from kpcli.library import (
+        annotate,
+        evaluate,
+        export,
+        merge,
+        prepare,
+        read_landmarks,
+        report,
+        train,
+    )
     from kpcli.options import (
         AnnotateOptions,
         AugmentOptions,
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
         FrameSelection,
         MergeOptions,
         PrepareOptions,
+        ReportOptions,
         TrainOptions,
     )
     from kpcli.types import Face, FaceBox, FrameFaces, HeadPose
@@ -52,6 +62,7 @@ _HOMES = {
         "merge",
         "prepare",
         "read_landmarks",
+        "report",
         "train",
     ),
     "kpcli.options": (
@@ -64,6 +75,7 @@ _HOMES = {
         "FrameSelection",
         "MergeOptions",
         "PrepareOptions",
+        "ReportOptions",
         "TrainOptions",
     ),
     "kpcli.types": ("Face", "FaceBox", "FrameFaces", "HeadPose"),
@@ -75,6 +87,7 @@ __all__ = [  # noqa: RUF022  # by what they are, as README tells them
     "FaceFinder",
     "annotate",
     "merge",
+    "report",
     "read_landmarks",
     "prepare",
     "train",
@@ -88,6 +101,7 @@ __all__ = [  # noqa: RUF022  # by what they are, as README tells them
     "AnnotateOptions",
     "FrameSelection",
     "MergeOptions",
+    "ReportOptions",
     "PrepareOptions",
     "TrainOptions",
     "AugmentOptions",

@@ -37,7 +37,7 @@ BATCHES = (1, 16)
 BUILTIN = "builtin"
 MOST_PICTURES = 16
 PROCESSES = 2
-"""Runs of what starts a process."""
+"""Runs of each measurement that starts a process."""
 
 FIRST_FACE = """
 import sys
