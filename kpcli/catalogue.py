@@ -174,14 +174,14 @@ class RuntimeModule(Protocol):
     """What a module of `RUNTIMES` offers; importing it does not import its library."""
 
     FILE: str
-    """The twin that it runs, a file or folder of the bundle."""
+    """The export that it runs, a file or folder of the bundle."""
     PACKAGE: str
     """The library that it imports."""
     INSTALL: str
     """What pip installs to have it."""
 
     def create(self, path: Path, threads: int = 0, device: str = "auto") -> Runtime:
-        """Open the twin; ``threads`` 0: as many as the library likes.
+        """Open the export; ``threads`` 0: as many as the library likes.
 
         ``device`` is one of `kpcli.options.DEVICES`; what does not know it refuses.
         """
@@ -191,7 +191,7 @@ class ExporterModule(Protocol):
     """What a module of `EXPORTERS` offers."""
 
     FILE: str
-    """The twin that it makes, a file or (without an ending) a folder of the bundle."""
+    """The export that it makes, a file or (without an ending) a folder of the bundle."""
 
     @property
     def QUANTIZE(self) -> Sequence[str]:  # noqa: N802
@@ -205,12 +205,12 @@ class ExporterModule(Protocol):
         quantize: str = "none",
         calibration: Sequence[NDArray[np.uint8]] = (),
     ) -> None:
-        """Write the twin of ``weights`` to ``path`` (a new file, or a folder that exists).
+        """Write the export of ``weights`` to ``path`` (a new file, or a folder that exists).
 
         ``calibration`` are typical inputs (B, H, W, C), for int8.
         """
 
-    def open_twin(self, path: Path) -> Runtime:
+    def open_export(self, path: Path) -> Runtime:
         """Open what `export` wrote, to check it."""
 
 
@@ -362,7 +362,7 @@ RUNTIMES: Table[Entry, RuntimeModule] = Table(
         "keras": Entry("kpcli.runtimes.keras_runtime", "Keras on model.keras"),
     },
 )
-"""Fastest first: ``--runtime auto`` takes the first that can run."""
+"""Runtimes, the fastest first: ``--runtime auto`` takes the first that can run here."""
 
 EXPORTERS: Table[Entry, ExporterModule] = Table(
     "export target",

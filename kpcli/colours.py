@@ -9,13 +9,16 @@ from PIL import Image
 from kpcli.types import Pixels
 
 STRIP = 1 << 22
-"""Pixels that are converted at once."""
+"""Pixels of one strip: a picture is converted strip by strip, so that memory stays bounded."""
 FULL = 65535
 FOURTEEN_BITS = 16383
-"""A 16-bit picture that uses no larger range is stretched: cameras put 10, 12 or 14 bits into 16,
-and thermal ones a few hundred steps somewhere in it."""
+"""Largest value up to which a 16-bit picture is stretched: cameras put 10, 12 or 14 bits into 16,
+and thermal ones a few hundred steps somewhere in it.
+"""
 USED = (0.1, 99.9)
-"""Percentiles between which the range is used: a hot or dead pixel is no range."""
+"""Percentiles of the values that are stretched to black and white: a hot or dead pixel beyond them
+sets no range.
+"""
 _SAMPLE = 1 << 20
 _ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 

@@ -9,7 +9,9 @@ def shown(text: object) -> str:
 
 
 _PRINTED = "\t\u00a0\u200c\u200d\u3000"
-"""No control characters, though Python does not call them printable; names may hold them."""
+"""Characters that Python does not call printable and that are printed as they are: names hold them,
+and they control nothing.
+"""
 
 
 def told(error: BaseException) -> str:
@@ -76,7 +78,7 @@ class ModelError(KpcliError):
 
 
 EXIT_SOME_FAILED = 5
-"""Finished, but some items failed."""
+"""Exit code of a run that finished, though some items failed."""
 
 EXIT_INTERRUPTED = 130
-"""Stopped by Ctrl-C."""
+"""Exit code of a run that Ctrl-C stopped."""

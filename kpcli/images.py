@@ -18,7 +18,7 @@ from kpcli.media import HEIF, PICTURE_FORMATS, needs_heif, register_heif
 from kpcli.types import Pixels
 
 MAX_PIXELS = 200_000_000
-"""Larger pictures are refused: a header can promise more memory than there is."""
+"""Most pixels of a picture that is decoded: a header can promise more memory than there is."""
 
 SIDEWAYS = (5, 6, 7, 8)
 """EXIF orientations by which width and height change places."""

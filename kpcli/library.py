@@ -20,6 +20,7 @@ from kpcli.options import (
     ExportOptions,
     MergeOptions,
     PrepareOptions,
+    ReportOptions,
     ReviewOptions,
     SuggestOptions,
     TrainOptions,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from kpcli.workflows.evaluate.result import Evaluation
     from kpcli.workflows.export.run import Exported
     from kpcli.workflows.prepare.report import Prepared
+    from kpcli.workflows.report.run import WrittenPage
     from kpcli.workflows.review.run import Reviewed
     from kpcli.workflows.review.suggest import Suggested
 
@@ -103,6 +105,32 @@ def merge(shards: Iterable[Name], *, out: Name, **choices: Any) -> Report:
 
     values = {**choices, "shards": shards, "out": out}
     return merge(MergeOptions(**checked(MergeOptions, values)))
+
+
+@shows_fields(ReportOptions)
+def report(folders: Name | Iterable[Name], **choices: Any) -> WrittenPage:
+    """Write one self-contained HTML page of annotate's or evaluate's results.
+
+    Parameters
+    ----------
+    folders : path, or two
+        An output folder of ``annotate`` or ``evaluate``; with ``compare`` two of a kind.
+    **choices
+        Fields of `kpcli.ReportOptions`, such as ``compare=True``.
+
+    Returns
+    -------
+    WrittenPage
+        ``path`` of the page.
+
+    Raises
+    ------
+    KpcliError
+        If there are no results, or something that is not ours lies where the page goes.
+    """
+    from kpcli.workflows.report.run import report
+
+    return report(ReportOptions(**checked(ReportOptions, {**choices, "folders": folders})))
 
 
 @shows_fields(SuggestOptions)

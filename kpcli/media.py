@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 PICTURE_FORMATS = (
     "JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "JPEG2000", "TGA", "PPM", "AVIF",
 )  # fmt: skip
-"""Pillow's names of the formats that are read: of others (EPS), it starts foreign programs."""
+"""Pillow's names of the formats that are read; for others (EPS) Pillow starts foreign programs."""
 HEIF = "HEIF"
-"""One more, which pillow-heif teaches Pillow: HEIC, the pictures of iPhones."""
+"""Format that pillow-heif teaches Pillow: HEIC, the pictures of iPhones."""
 
 VIDEO_FORMATS = (
     "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "asf", "flv", "ogg", "mxf", "dv",
     "h264", "hevc", "m4v", "ivf", "av1", "obu", "vvc",
 )  # fmt: skip
-"""FFmpeg's names of the containers that are read: none of them opens a file that it names."""
+"""FFmpeg's names of the containers that are read: formats in which no file names another one to be
+opened.
+"""
 
 PICTURE, VIDEO = "picture", "video"
 

@@ -1,4 +1,4 @@
-"""A model bundle: a folder with model.keras, exported twins and card.json.
+"""A model bundle: a folder with model.keras, exports and card.json.
 
 The card holds all that is needed to use the weights, so nobody passes an image size twice.
 """
@@ -26,9 +26,9 @@ BUNDLE_OF_RUN = "model"
 LANDMARKS = "landmarks"
 DETECTION = "detection"
 LARGEST_FILE = 2**31 - 1
-"""Bytes of a bundle's file: what one ONNX file can hold."""
+"""Most bytes of one file of a bundle that is opened: what one ONNX file can hold."""
 LARGEST_CARD = 2**22
-"""Bytes; the largest of the embedded models' has 9 thousand."""
+"""Most bytes of a card.json that is read; the largest of the embedded models' has 9 thousand."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ModelCard:
     strides: tuple[int, ...] = ()
     """Of a detector: pixels between the cells of each scale, in the order of its outputs."""
     outputs: tuple[str, ...] = ("points",)
-    """Names of the model's outputs in the order of exported twins."""
+    """Names of the model's outputs in the order of exports."""
     licence: str = "unknown"
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)

@@ -12,7 +12,9 @@ FREE = {"free": True}
 AUTO = "auto"
 Device = Literal["auto", "cpu", "cuda", "coreml", "directml", "openvino"]
 DEVICES = get_args(Device)
-"""What runs the networks; auto: a CUDA GPU if ONNX Runtime has one, else the processor."""
+"""Devices that run the networks; ``auto``: a CUDA GPU if ONNX Runtime has one, else the
+processor.
+"""
 
 DETECT_SIZE = 640
 """Long side in pixels at which faces are looked for."""
@@ -99,13 +101,12 @@ SCHEDULES = get_args(Schedule)
 PRECISIONS = get_args(Precision)
 FACE_BOXES = get_args(TrainBox)
 OLD_FACE_BOXES = {"csv": "dataset", "file": "dataset"}
-"""What earlier versions called kinds of face boxes."""
+"""Earlier versions' names of kinds of face boxes, and today's."""
 
 CUT_SEED = 3
-"""Of the cut of validation faces out of train, whatever ``--seed`` is.
-
-A training that starts from an earlier one thus never validates on faces that it was trained on.
-It is the cut of the shipped detector's last run.
+"""Seed of the cut of validation faces out of train, whatever ``--seed`` is: a training that starts
+from an earlier one never validates on faces that the earlier one was trained on. The value is that
+of the shipped detector's last run.
 """
 
 
@@ -303,14 +304,14 @@ class ExportOptions:
     calibrate: Path | None = None
     """A CSV whose train rows show int8 what the model sees."""
     csv: Path | None = None
-    """A CSV to check the twin on; None: ``calibrate``, and without it drawn crops."""
+    """A CSV to check the export on; None: ``calibrate``, and without it drawn crops."""
     split: str = "val"
     """Rows of ``csv`` to check on."""
     root: Path | None = None
     out: Path | None = None
-    """A copy of the bundle, to be made, that the twin comes into; None: into the bundle."""
+    """A copy of the bundle, to be made, that the export comes into; None: into the bundle."""
     force: bool = False
-    """Keep an int8 twin that is too far from float32."""
+    """Keep an int8 export that is too far from float32."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ left is known, whether the old file or the new one lies there.
 
 This holds for folders and for single files (``prepare --out FILE`` keeps its record beside FILE).
 The one exception is a model bundle, which people copy about: there card.json is the record of its
-twins (`kpcli.exporters`).
+exports (`kpcli.exporters`).
 """
 
 from __future__ import annotations
@@ -26,10 +26,14 @@ from kpcli.record import STATE, Record, Stamp, digest, plain_folder
 from kpcli.staging import staging
 
 LITTER = frozenset(("Thumbs.db", "desktop.ini"))
-"""What systems leave in folders that are looked at; these and hidden files are in nobody's way."""
+"""Files that systems leave in folders that are looked at; these, and hidden files, are in nobody's
+way.
+"""
 
 _FEW = 64
-"""Up to so many files are made to last one by one, more by one call for all the disk."""
+"""Number of files up to which each is made to last by its own fsync; more are by one call for the
+whole disk.
+"""
 
 
 class Outputs:

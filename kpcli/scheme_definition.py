@@ -29,10 +29,10 @@ from kpcli.errors import InputError, UsageError
 
 Group = tuple[int, ...]
 OWN = "own"
-"""The normaliser of a scheme file."""
+"""Name of the normaliser that a scheme file defines."""
 MOST_POINTS = 10_000
 LARGEST = 1 << 20
-"""Bytes of a scheme file."""
+"""Most bytes of a scheme file that is read."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}\Z")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SIDES = {"left": "right", "right": "left", "l": "r", "r": "l"}

@@ -276,7 +276,7 @@ WFLW98_TO_IBUG68: Group = (
     68, 69, 71, 72, 73, 75, *range(76, 96),
 )
 # fmt: on
-"""Index map of shared practice (WFLW points that stand for the 68 iBUG points, in order)."""
+"""Index of the WFLW point that stands for each of the 68 iBUG points, as is common practice."""
 
 
 @lru_cache(maxsize=1024)

@@ -11,7 +11,7 @@ from kpcli.errors import UsageError
 from kpcli.types import Sample
 
 SLACK = 0.05
-"""Part of the split by which it may be too large."""
+"""Share of a split by which it may be larger than asked, so that groups stay whole."""
 
 
 def cut_by_group(

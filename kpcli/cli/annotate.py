@@ -223,7 +223,7 @@ def _run(
         raise KeyboardInterrupt("interrupted; go on with --resume") from None
     typer.echo(done.summary())
     if report and not given["dry_run"] and done.exit_code in (0, EXIT_SOME_FAILED):
-        typer.echo(f"report:    {write_page(page)}")
+        typer.echo(f"report:    {write_page(page).path}")
     raise typer.Exit(done.exit_code)
 
 

@@ -41,7 +41,7 @@ _ORDER = (
     "inspect",
     "bench",
 )
-"""Of the commands in ``--help``: first what most people come for."""
+"""Commands in the order of ``--help``: first what most people come for."""
 
 
 class _Root(TyperGroup):

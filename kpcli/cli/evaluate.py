@@ -66,6 +66,6 @@ def command(
     page = ReportOptions((folder(EvalOptions(csv, split=split, out=out)),))
     check_place(page)
     evaluation = evaluate(verbose=True, **values(context, EvalOptions))
-    typer.echo(f"page: {report(page)}")
+    typer.echo(f"page: {report(page).path}")
     if evaluation.exit_code:
         raise typer.Exit(evaluation.exit_code)

@@ -25,19 +25,19 @@ def command(
     ] = _D.calibrate,
     csv: Annotated[
         Path | None,
-        typer.Option(help="Check the twin on this CSV.", show_default="that of --calibrate"),
+        typer.Option(help="Check the export on this CSV.", show_default="that of --calibrate"),
     ] = _D.csv,
     split: Annotated[str, typer.Option(help="The rows to check on.")] = _D.split,
     out: Annotated[
         Path | None,
-        typer.Option(help="Make a copy of the bundle there, with the twin.", show_default="none"),
+        typer.Option(help="Make a copy of the bundle there, with the export.", show_default="none"),
     ] = _D.out,
     force: Annotated[
-        bool, typer.Option("--force", help="Keep an int8 twin that lost too much.")
+        bool, typer.Option("--force", help="Keep an int8 export that lost too much.")
     ] = _D.force,
     root: Root = _D.root,
 ) -> None:
-    """Write a model's twin for another runtime, checked against Keras.
+    """Write a model for another runtime, checked against Keras.
 
     It comes into the model's bundle. Embedded models stay as they are: give --out a folder for a
     copy.

@@ -27,7 +27,6 @@ def command(
     ] = _D.root,
 ) -> None:
     """One self-contained HTML page of a run: outcome, faces, time lines, plots, model."""
-    from kpcli.workflows.report.run import report
+    from kpcli.library import report
 
-    path = report(ReportOptions(tuple(folders), compare, out, root))
-    typer.echo(f"report: {path}")
+    typer.echo(report(folders, compare=compare, out=out, root=root).summary())

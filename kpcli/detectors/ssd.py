@@ -27,7 +27,9 @@ SIDE = 300
 LEAST_SCORE = 0.5
 NMS_IOU = 0.45
 CAFFE_MEAN = (104.0, 177.0, 123.0)
-"""Of OpenCV's own res10 face model: blue, green, red; TensorFlow graphs scale their input."""
+"""Mean of blue, green and red that OpenCV's res10 Caffe face model wants subtracted; TensorFlow
+graphs scale their input themselves.
+"""
 
 Search = Callable[[Pixels], tuple[Array, Array]]
 """A picture to boxes (D, 4) as fractions of its width and height, and scores (D,)."""

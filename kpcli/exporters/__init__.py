@@ -1,4 +1,4 @@
-"""Twins of model.keras for other runtimes: one file a target, see `kpcli.catalogue.EXPORTERS`."""
+"""Exports of model.keras for other runtimes: one file a target, see `kpcli.catalogue.EXPORTERS`."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ def need(package: str, extra: str, what: str) -> None:
         )
 
 
-def content(twin: Path) -> tuple[int, str]:
-    """Bytes and SHA-256 of a twin, a file or a folder: its record in card.json."""
-    if not twin.is_dir():
-        return twin.stat().st_size, digest(twin)
-    names = files_below(twin)
-    whole = "".join(f"{digest(twin / name)} {name}\n" for name in names)
-    size = sum((twin / name).stat().st_size for name in names)
+def content(export: Path) -> tuple[int, str]:
+    """Bytes and SHA-256 of an export, a file or a folder: its record in card.json."""
+    if not export.is_dir():
+        return export.stat().st_size, digest(export)
+    names = files_below(export)
+    whole = "".join(f"{digest(export / name)} {name}\n" for name in names)
+    size = sum((export / name).stat().st_size for name in names)
     return size, hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def recorded(twin: Path, card: ModelCard) -> bool:
+def recorded(export: Path, card: ModelCard) -> bool:
     """Whether nothing is there, or what an export wrote by the card and nobody changed since."""
-    if not os.path.lexists(twin):
+    if not os.path.lexists(export):
         return True
-    entries = [e for e in card.exports.values() if e.get("file") == twin.name]
-    if twin.is_symlink() or not entries:
+    entries = [e for e in card.exports.values() if e.get("file") == export.name]
+    if export.is_symlink() or not entries:
         return False
-    size, sha256 = content(twin)
+    size, sha256 = content(export)
     return any(
         (e.get("bytes") == size and e.get("sha256", sha256) == sha256)
         or e.get("replaces") == sha256  # the export that was to replace it was killed
@@ -49,20 +49,20 @@ def recorded(twin: Path, card: ModelCard) -> bool:
     )
 
 
-def foreign_twins(folder: Path) -> list[Path]:
-    """What lies at a twin's place in a bundle and is not what its card records."""
-    twins = [folder / EXPORTERS.load(name).FILE for name in EXPORTERS]
-    there = [twin for twin in twins if os.path.lexists(twin)]
+def foreign_exports(folder: Path) -> list[Path]:
+    """What lies at an export's place in a bundle and is not what its card records."""
+    exports = [folder / EXPORTERS.load(name).FILE for name in EXPORTERS]
+    there = [export for export in exports if os.path.lexists(export)]
     if not there or not (folder / CARD).is_file():
         return there
     card = read_card(folder / CARD)
-    return [twin for twin in there if not recorded(twin, card)]
+    return [export for export in there if not recorded(export, card)]
 
 
-def drop_twins(folder: Path) -> None:
-    """Remove a bundle's twins, because its weights are no longer theirs."""
-    foreign = foreign_twins(folder)
+def drop_exports(folder: Path) -> None:
+    """Remove a bundle's exports, because its weights are no longer theirs."""
+    foreign = foreign_exports(folder)
     for name in EXPORTERS:
-        twin = folder / EXPORTERS.load(name).FILE
-        if twin not in foreign:
-            remove(twin)
+        export = folder / EXPORTERS.load(name).FILE
+        if export not in foreign:
+            remove(export)

@@ -50,6 +50,6 @@ def _settings(quantize: str) -> dict[str, Any]:
     return settings
 
 
-def open_twin(path: Path) -> litert_runtime.LitertRuntime:
+def open_export(path: Path) -> litert_runtime.LitertRuntime:
     """See `kpcli.catalogue.ExporterModule`."""
     return litert_runtime.create(path)

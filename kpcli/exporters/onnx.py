@@ -32,6 +32,6 @@ def export(
         onnx_int8.quantize(path, calibration)
 
 
-def open_twin(path: Path) -> onnx_runtime.OnnxRuntime:
+def open_export(path: Path) -> onnx_runtime.OnnxRuntime:
     """See `kpcli.catalogue.ExporterModule`."""
     return onnx_runtime.create(path)

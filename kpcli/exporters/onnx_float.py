@@ -26,6 +26,6 @@ def export(
     onnx.export(weights, path, quantize=quantize)
 
 
-def open_twin(path: Path) -> onnx_runtime.OnnxRuntime:
+def open_export(path: Path) -> onnx_runtime.OnnxRuntime:
     """See `kpcli.catalogue.ExporterModule`."""
     return onnx_float_runtime.create(path)

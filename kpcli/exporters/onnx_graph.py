@@ -13,7 +13,7 @@ import numpy as np
 from kpcli.runtimes.keras_runtime import load_model
 
 SMALL = 256
-"""Weights of fewer numbers stay float32: they cost nothing."""
+"""Numbers of a weight below which it stays float32: it is too small to be worth quantizing."""
 
 
 def write_onnx(weights: Path, path: Path) -> None:

@@ -15,7 +15,7 @@ from kpcli.exporters.onnx_graph import drop_unused
 COLUMNS = 4
 """Pixels that the first convolution takes as one: int8 kernels want channels in fours."""
 BETWEEN = ("Relu", "Clip", "Add", "MaxPool", "Concat", "Reshape", "Transpose", "Unsqueeze")
-"""What stays int8 where it stands between int8 convolutions."""
+"""Operators that stay int8 where they stand between int8 convolutions."""
 
 NOTHING = "no such node"
 """An empty list of nodes would mean all of them."""

@@ -43,6 +43,6 @@ def export(
     )
 
 
-def open_twin(path: Path) -> openvino_runtime.OpenvinoRuntime:
+def open_export(path: Path) -> openvino_runtime.OpenvinoRuntime:
     """See `kpcli.catalogue.ExporterModule`."""
     return openvino_runtime.create(path)

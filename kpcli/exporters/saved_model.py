@@ -41,6 +41,6 @@ class SavedModel:
         return {name: np.asarray(value, np.float32) for name, value in outputs.items()}
 
 
-def open_twin(path: Path) -> SavedModel:
+def open_export(path: Path) -> SavedModel:
     """See `kpcli.catalogue.ExporterModule`."""
     return SavedModel(path)

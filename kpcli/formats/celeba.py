@@ -18,7 +18,7 @@ from kpcli.types import FaceBox, Reject, Sample
 _WILD, _ALIGNED = "list_landmarks_celeba", "list_landmarks_align_celeba"
 _LISTS = tuple(f"{name}{ending}" for name in (_WILD, _ALIGNED) for ending in (".txt", ".csv"))
 _IMAGES = "image_id"
-"""The first name of a header."""
+"""First column of a header line of Kaggle's CSV lists."""
 _SPLITS = {"0": "train", "1": "val", "2": "test"}
 
 

@@ -25,7 +25,7 @@ from kpcli.types import FaceBox, Reject, Sample
 
 EDGE = coco.CVAT_EDGE
 LARGEST = 1 << 30
-"""Bytes of a label file that a zip may unfold to."""
+"""Most bytes that a label file in a zip may unfold to."""
 _INSIDE = re.compile(r"(?:.*/)?(annotations\.xml|annotations/person_keypoints_[^/]+\.json)\Z")
 _FRAME = re.compile(r"frame_(\d{6,9})\.\w+\Z")
 _SHAPES = ("points", "box", "skeleton")
@@ -256,7 +256,7 @@ class _Xml:
 
 
 LARGEST_TEXT = 1 << 22
-"""Characters of one element's text, a skeleton's drawing."""
+"""Most characters of one element's text (a skeleton's drawing) that are read."""
 
 
 def _place(text: str) -> tuple[float, float]:

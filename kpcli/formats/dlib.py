@@ -20,10 +20,10 @@ from kpcli.schemes import SCHEMES
 from kpcli.types import FaceBox, Note, Reject, Sample
 
 MOST_PARTS = 1000
-"""Numbers from here on are no part's."""
+"""Upper bound of a part's number: larger ones are no number of a part but a mistake."""
 _SIZES = {scheme.n_points for scheme in SCHEMES.values()}
 _WHOLE = {68, 98}
-"""Numbers of points that nothing but iBUG's and WFLW's mark-up is known to have."""
+"""Numbers of points that only iBUG's (68) and WFLW's (98) mark-up is known to have."""
 
 
 def sniff(root: Path) -> bool:

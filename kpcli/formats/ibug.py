@@ -20,7 +20,7 @@ from kpcli.schemes import scheme_for_count
 from kpcli.types import Note, Points, Reject, Sample
 
 LARGEST = 1 << 22
-"""Bytes of a ``.pts`` file."""
+"""Most bytes of a ``.pts`` file that is read."""
 _HEADER = re.compile(r"(version|n_points)\s*:?\s*(\d*)", re.IGNORECASE)
 
 

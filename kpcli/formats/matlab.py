@@ -25,9 +25,9 @@ _TYPES = {
 _NUMBERS = range(6, 16)
 """Classes of arrays of numbers: double, single, and integers of 8 to 64 bits."""
 _MOST = 2**26
-"""Bytes of one variable."""
+"""Most bytes of one variable that is read."""
 _LARGEST = 2**28
-"""Bytes of one file."""
+"""Most bytes of one file that is read."""
 
 
 def read_arrays(path: Path, names: Collection[str]) -> dict[str, NDArray[Any]]:

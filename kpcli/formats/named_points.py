@@ -17,9 +17,9 @@ from kpcli.schemes import SCHEMES, scheme_of_names
 from kpcli.types import FaceBox, Reject, Sample
 
 RARE = 0.01
-"""Share of a source's faces that have a point, at least, if it is one."""
+"""Least share of a source's faces that must have a name for it to be a point's."""
 FEW = 4
-"""Faces from which on a name that one of them alone has is a mistake."""
+"""Number of faces from which on a name that only one of them has is taken for a mistake."""
 
 
 @dataclass(slots=True)

@@ -16,9 +16,9 @@ from xml.parsers import expat
 from kpcli.errors import InputError
 
 LARGEST = 4 << 30
-"""Bytes of a label file."""
+"""Most bytes of a label file that is read."""
 LARGEST_FIELD = 1 << 17
-"""Characters of one cell of a CSV."""
+"""Most characters of one cell of a CSV that is read."""
 _HEAD = 1 << 16
 
 

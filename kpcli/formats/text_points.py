@@ -22,7 +22,7 @@ from kpcli.schemes import scheme_for_count
 from kpcli.types import Note, Points, Reject, Sample
 
 LARGEST = 1 << 22
-"""Bytes of a picture's labels."""
+"""Most bytes of a picture's label file that is read."""
 _LOOKED_AT = 20
 _SEPARATORS = re.compile(r"[\s,;]+")
 

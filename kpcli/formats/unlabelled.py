@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from kpcli.types import Note, Reject, Sample
 
 CLEAR = 0.5
-"""How far outside the others' box, in its sides, a point with a minus is surely a marked one."""
+"""Distance outside the other points' box, in its sides, from which a point with a negative
+coordinate was marked and not left out.
+"""
 
 
 def told(

@@ -24,7 +24,7 @@ from kpcli.schemes import SCHEMES, get_scheme, key_of, scheme_for_count, scheme_
 from kpcli.types import FaceBox, Reject, Sample
 
 LARGEST = 1 << 22
-"""Bytes of a picture's labels."""
+"""Most bytes of a picture's label file that is read."""
 _NUMBER = re.compile(r"\A[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\Z")
 _LOOKED_AT = 20
 """Files by which the format is recognised."""

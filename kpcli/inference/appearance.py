@@ -13,7 +13,9 @@ from kpcli.types import Pixels, Points
 SIDE = 24
 """Pixels of a face's thumbnail."""
 _SHARE = 0.36
-"""Of the thumbnail that the unit of `REFERENCE_FIVE` takes: the face fills it from brow to chin."""
+"""Share of the thumbnail's side that the unit of `REFERENCE_FIVE` takes: the face fills it from
+brow to chin.
+"""
 
 Thumbnail = NDArray[np.float32]
 """A face (SIDE, SIDE), set upright by its points, gray, of mean 0 and length 1."""

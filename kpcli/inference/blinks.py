@@ -19,17 +19,19 @@ from typing import NamedTuple
 BLINK, CLOSED = "blink", "eyes_closed"
 
 LONGEST_BLINK = 0.5
-"""Seconds; blinks take 0.1 to 0.4 s (Schiffman, "Sensation and Perception", 2001)."""
+"""Longest duration of a blink in seconds; blinks take 0.1 to 0.4 s (Schiffman, "Sensation and
+Perception", 2001).
+"""
 DEEP, DEPTH = 0.75, 0.08
-"""A blink's lowest ratio lies below that share of its shoulders, and by so much."""
+"""Share of its shoulders that a blink's lowest ratio lies below, and least difference to them."""
 BEGUN = 0.85
-"""Of the shoulders: below, a blink is under way."""
+"""Share of the shoulders' ratio below which a blink is under way."""
 OPEN_SHARE, MEMORY = 0.7, 10.0
-"""The ratio that this share of so many seconds stays below is that of the open eyes."""
+"""Quantile of the ratios of the last so many seconds that is taken for the open eyes' ratio."""
 CLOSING, OPENING = 0.65, 0.75
 """Shares of the open eyes' ratio at which a closure begins and ends."""
 NEVER_OPEN = 0.2
-"""Of a lower ratio eyes are not known to have been open: then nothing is said."""
+"""Ratio that the eyes must once have passed to be known as open; before, no blink is told."""
 
 
 class Moment(NamedTuple):

@@ -17,17 +17,19 @@ from kpcli.types import HeadPose, Measures
 MOUTH, TURNED, FOUND, LOST = "mouth_open", "head_turned", "face_found", "face_lost"
 
 MOUTH_OPEN, MOUTH_SHUT = 0.25, 0.18
-"""Gap over width of the lips' inside, from and until which the mouth is open."""
+"""Gap over width of the inner lips from which on, and down to which, the mouth counts as open."""
 TURN, TURN_BACK = 30.0, 27.0
-"""Degrees of yaw to either side."""
+"""Degrees of yaw to either side from which on, and down to which, a head counts as turned."""
 LEAST_EYES = 30.0
-"""Pixels between the eyes: of nearer ones the ratio trembles as much as a blink changes it."""
+"""Least pixels between the eyes for blinks to be told: on smaller faces the ratio trembles as much
+as a blink changes it.
+"""
 GAP = 0.5
 """Seconds without a face after which it is lost; shorter gaps are the detector's."""
 
 
 SHORTEST = 0.1
-"""Seconds that a mouth is open or a head turned before it counts."""
+"""Least seconds that an open mouth or a turned head must last to be an event."""
 
 
 class Event(NamedTuple):

@@ -30,11 +30,11 @@ from kpcli.sources import read_frames
 from kpcli.types import Face, FaceBox, Frame, FrameFaces, Pixels
 
 NESTED = 0.75
-"""Faces one of which has so much of its box in the other's are one."""
+"""Share of a face's box inside another face's from which on the two are one face."""
 MAX_FRAMES = 16
-"""Frames that are held for one batch."""
+"""Most frames that are held for one batch."""
 MAX_HELD_PIXELS = 24_000_000
-"""A batch ends early where its frames hold more pixels than this."""
+"""Pixels of its frames from which on a batch is full."""
 
 Found = tuple[Frame, tuple[Face, ...]]
 

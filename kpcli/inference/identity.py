@@ -17,22 +17,26 @@ MEMORY = 1.0
 """Seconds for which a face that is gone keeps its id."""
 
 STEPS = 1.5
-"""Or so many steps between the frames that are looked at, where these are far apart."""
+"""Steps between two looked-at frames for which a face that is gone keeps its id, where these last
+longer than `MEMORY`.
+"""
 
 _REACH = 0.6
-"""Face sides that a face may be away from where it is expected."""
+"""Face sides by which a face may have moved away from where it is expected and still be the
+same.
+"""
 _REACH_A_SECOND = 2.0
 """Further face sides for every second that it was not seen, up to `MEMORY`."""
 _FAR = 2.5
-"""Face sides that a face may be away if it looks the same."""
+"""Face sides by which a face that looks the same may have moved and still be the same."""
 _GROWTH = 1.8
-"""Largest ratio of its sides then and now."""
+"""Largest ratio of two boxes' sides that can be of one face."""
 _EASE = 0.6
-"""Weight of the newest motion in the running one."""
+"""Weight of the newest motion in the running mean of a face's motion."""
 _OVERLAP_ACROSS_A_CUT = 0.4
 """In another scene only a face that overlaps so much is the same, and only if it looks the same."""
 _SAME_LOOK = 0.6
-"""Likeness of a face in the next frame; see `kpcli.inference.appearance.likeness`."""
+"""Least likeness (`kpcli.inference.appearance.likeness`) of one face in two frames."""
 _THERE, _LIKE_ENOUGH = 0.6, 0.45
 """In a pan, a face that overlaps the expected one so much need be no more alike than this: its look
 changes while it enters the picture (0.58 to 0.63 in sample_images/clip.mp4). Of 1,770 pairs of

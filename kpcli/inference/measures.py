@@ -34,18 +34,21 @@ from 25 to 30; corrected, 0.316 and 0.311, and still 0.296 from 30 to 40.
 Command: tests/benchmarks/measures_by_turn.py ../shared/data/300w
 """
 HONEST_PITCH = 20.0
-"""Degrees up or down up to which it is; the same faces' brows: 0.158 to 0.227, corrected 0.192 to
-0.211.
+"""Degrees up or down up to which the head's pitch is taken out of the measures of shape. Brow
+height of 300-W's labelled faces, between level and turned ones: 0.158 to 0.227, corrected 0.192 to
+0.211 (tests/benchmarks/measures_by_turn.py ../shared/data/300w).
 """
 SYMMETRIC_YAW = 10.0
-"""Degrees up to which the asymmetry says more about the face than about its turn.
-
-The median of the same faces is 0.031 below 5 degrees, 0.027 to 10, 0.043 to 15, 0.065 to 20.
+"""Degrees of yaw up to which the asymmetry says more about the face than about its turn. Median of
+300-W's labelled faces: 0.031 below 5 degrees, 0.027 to 10, 0.043 to 15, 0.065 to 20
+(tests/benchmarks/measures_by_turn.py ../shared/data/300w).
 """
 DOUBT = 0.5
-"""A point of a lower confidence is doubtful."""
+"""Confidence below which a point is doubtful."""
 LOOKED_AT = 128
-"""Pixels of the square at which sharpness is measured: faces of all sizes are comparable."""
+"""Side in pixels of the square at which a face's sharpness is measured, so that faces of all sizes
+compare.
+"""
 
 INNER: dict[str, NDArray[np.intp]] = {
     IBUG68.name: np.arange(17, 68),

@@ -24,12 +24,12 @@ Floats = NDArray[np.float32]
 class PredictedFaces:
     """What a model says of B crops.
 
-    ``unit`` (B, N, 2) float32 in unit coordinates of the crop, ``scores`` (B, N) and
+    ``unit`` (B, N, 2) float32 in unit coordinates of the crop, ``point_confidences`` (B, N) and
     ``confidence`` (B,) float32 in 0..1.
     """
 
     unit: Floats
-    scores: Floats
+    point_confidences: Floats
     confidence: Floats
 
 
@@ -98,7 +98,7 @@ class Predictor:
         back = flip_points(other.unit * np.array([-1, 1], np.float32), self.card.landmark_scheme)
         means = (
             (faces.unit + back) / 2,
-            (faces.scores + other.scores[:, order]) / 2,
+            (faces.point_confidences + other.point_confidences[:, order]) / 2,
             (faces.confidence + other.confidence) / 2,
         )
         return PredictedFaces(*(mean.astype(np.float32) for mean in means))

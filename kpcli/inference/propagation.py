@@ -24,28 +24,34 @@ DROP = 0.82
 """Share of its confidence when it was detected below which a followed face is lost. At 0.4 widths
 a frame, landmarks from the old place keep 0.79 of it."""
 GROWTH = 1.5
-"""A face does not grow or shrink so much from frame to frame."""
+"""Ratio of a followed box's sides in two frames from which on it is no longer the face."""
 SAME = 0.5
-"""Two boxes that overlap so far are one face."""
+"""IoU from which on two boxes are one face."""
 UNCONFIRMED = 0.5
 """Seconds for which a face is followed that the detector no longer sees."""
 COVERED = 0.5
 """A face that the detector does not see, and of whose landmark box so much lies in that of one
 that it sees, is that one: its landmarks are drawn from the place that the face has left."""
 TRUST = 0.7
-"""A detected box that overlaps the expected one so far confirms it; else it replaces it."""
+"""IoU with the expected box from which on a detected box confirms it; a detected box with less
+replaces it.
+"""
 GLANCE_EVERY, LOOK_EVERY = 0.12, 0.5
-"""Seconds between two cheap, and two full looks of the detector, where all is as it was."""
+"""Seconds between two cheap looks, and between two full looks, of the detector while every face is
+followed well.
+"""
 EMPTY_LOOK_EVERY = 0.16
-"""Seconds between two full looks where there is no face: one that enters may be small."""
+"""Seconds between two full looks while there is no face: one that enters may be small."""
 MET = 0.3
-"""Two boxes that overlap so far show one face where the look was a cheap one."""
+"""IoU from which on two boxes are one face where one of them comes from a cheap look."""
 NEW_SCORE = 0.5
 """Score from which on the cheap look's box of no followed face is a reason for the full look."""
 UNREST = 0.04
 """Face sides that a still face's box moves from frame to frame."""
 DRIFT = 0.12
-"""Face sides that the landmarks may be away from where they were expected."""
+"""Face sides by which landmarks may lie away from where they were expected before the detector is
+asked.
+"""
 
 
 @dataclass(frozen=True, slots=True)

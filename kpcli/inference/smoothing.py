@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from kpcli.types import Points
 
 MIN_CUTOFF = 1.5
-"""Hertz, for a face at rest."""
+"""Cutoff frequency in hertz of a face at rest."""
 BETA = 6.0
-"""Hertz more for each face side a second."""
+"""Hertz by which the cutoff frequency grows for each face side a second."""
 SPEED_CUTOFF = 1.0
-"""Hertz, of the speed itself."""
+"""Cutoff frequency in hertz of the speed itself."""
 FORGET = 0.25
-"""After a gap of so many seconds a face is met anew."""
+"""Seconds without a face after which smoothing begins anew."""
 
 
 class OneEuro:

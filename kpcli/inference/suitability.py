@@ -10,7 +10,7 @@ from kpcli.model_bundle import ModelCard
 FACE_DETECTORS = ("builtin", "haar", "yunet", "ssd")
 """Detectors that find faces, unless their argument names one that was trained on other things."""
 FILLS = 0.6
-"""Share of a picture's long side from which on a box is about the whole picture."""
+"""Share of a picture's long side from which on a box holds about the whole picture."""
 
 
 def check_detector(card: ModelCard, spec: str) -> None:

@@ -19,9 +19,9 @@ from kpcli.types import Face, FrameFaces, Measures
 
 HELD = 512
 DOUBTFUL_POINTS = 0.25
-"""A face with a larger share of doubtful points is doubtful, as is one of low confidence."""
+"""Share of doubtful points above which a face is doubtful (one of low confidence is, too)."""
 WITHOUT, UNSURE = 0.1, 0.1
-"""Shares of frames without a face, and of doubtful faces, up to which a file is good."""
+"""Shares of frames without a face, and of doubtful faces, up to which a file's verdict is good."""
 
 GOOD, GAPS, DOUBTFUL, NO_FACE = "good", "gaps", "doubtful", "no_face"
 _COUNTED = {

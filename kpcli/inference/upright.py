@@ -24,9 +24,9 @@ from kpcli.types import Face, FaceBox, Pixels
 TURNED = 15.0
 """Degrees by which a face may lean in the crop before it is cut again, set upright."""
 UNSURE = 0.6
-"""A face of less confidence is looked at from all four sides."""
+"""Confidence below which a face is looked at from all four sides."""
 SURER = 0.05
-"""By so much must the model be surer of a face on another side: a covered one misleads."""
+"""Confidence that another side must gain to be taken: a covered face misleads."""
 
 
 class Faces(Protocol):
@@ -35,7 +35,7 @@ class Faces(Protocol):
     @property
     def unit(self) -> NDArray[np.float32]: ...
     @property
-    def scores(self) -> NDArray[np.float32]: ...
+    def point_confidences(self) -> NDArray[np.float32]: ...
     @property
     def confidence(self) -> NDArray[np.float32]: ...
 
@@ -95,7 +95,7 @@ def _see(predictor: FacePredictor, looks: Sequence[Look], batch_size: int) -> It
         faces = predictor.predict(np.stack(crops))
         for i, (look, transform) in enumerate(zip(part, transforms, strict=True)):
             points = transform.to_frame(faces.unit[i])
-            yield Face(look.box, points, faces.scores[i], float(faces.confidence[i]))
+            yield Face(look.box, points, faces.point_confidences[i], float(faces.confidence[i]))
 
 
 def _sides(look: Look, face: Face, card: ModelCard) -> Iterator[Look]:

@@ -19,7 +19,9 @@ MEMBERS = {"metadata.json": 2**20, CONFIG: 2**24, WEIGHTS: 2**31}
 WIDTHS = ("units", "filters", "input_dim", "output_dim", "num_heads", "key_dim", "value_dim",
           "batch_shape", "shape", "target_shape", "n", "size", "dim")  # fmt: skip
 LARGEST_WIDTH = 65536
-"""Most that one of `WIDTHS` may be: a layer makes its weights before the file's are read."""
+"""Most units, filters or the like (`WIDTHS`) of one layer: a layer makes its weights before the
+file's are read.
+"""
 
 
 def check_keras_file(path: Path) -> None:

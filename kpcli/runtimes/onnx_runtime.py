@@ -23,7 +23,7 @@ PROVIDERS = {
     "directml": ("DmlExecutionProvider", "onnxruntime-directml (Windows)"),
     "openvino": ("OpenVINOExecutionProvider", "onnxruntime-openvino"),
 }
-"""Of a device, ONNX Runtime's name and the package that brings it."""
+"""ONNX Runtime's name of each device's provider, and the package that brings it."""
 
 
 class OnnxRuntime:
@@ -72,7 +72,7 @@ class OnnxRuntime:
         except Exception as e:  # its own exceptions have no common class
             raise ModelError(f"{path}: cannot be loaded", actual=f"{type(e).__name__}: {e}") from e
         self._input = self._session.get_inputs()[0].name
-        # int8 twins take the picture's bytes, others float32.
+        # int8 exports take the picture's bytes, others float32.
         takes_bytes = self._session.get_inputs()[0].type == "tensor(uint8)"
         self._type = np.uint8 if takes_bytes else np.float32
         self._outputs = [output.name for output in self._session.get_outputs()]

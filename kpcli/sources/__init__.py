@@ -25,7 +25,7 @@ def read_frames(
 
     What the file is, its content says; the ending counts where that says nothing. A file whose
     frames have more than ``max_pixels`` is refused before any is decoded. ``passed`` is called
-    for what is read and not wanted: a sign of life; ``room`` is held while a picture is in hand.
+    for what is read and not wanted: a heartbeat; ``room`` is held while a picture is in hand.
 
     Raises
     ------

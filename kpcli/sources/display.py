@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from av import VideoFrame, VideoStream
 
 NEARLY_SQUARE = 0.01
-"""Pixels whose sides differ by less are taken as square: often it is a rounded display size."""
+"""Difference of a pixel's sides up to which it is taken as square: often it is a rounded display
+size.
+"""
 WIDEST = 8
-"""Beyond it, a ratio is a damaged header."""
+"""Pixel aspect ratio beyond which a header is taken to be damaged."""
 
 
 class Display:

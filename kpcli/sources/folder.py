@@ -27,7 +27,9 @@ VIDEOS = frozenset((
 ))
 # fmt: on
 DRAWN = ("annotate", "eval", "inspect", "preview", "review", "train")
-"""Commands whose pictures are no input; those that prepare takes out of a dataset's file are."""
+"""Commands whose pictures are no input of annotate; those that prepare takes out of a dataset's
+file are.
+"""
 
 
 @dataclass(frozen=True)

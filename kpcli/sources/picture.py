@@ -18,11 +18,15 @@ from kpcli.types import Frame
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 """Formats whose further pictures are frames in time; of others (MPO, HEIC) the first counts."""
 SHORTEST = 10.0
-"""Milliseconds: a frame of an animation that asks for no more"""
+"""Milliseconds up to which a frame's delay in an animation is not taken at its word but as
+`INSTEAD`.
+"""
 INSTEAD = 100.0
-"""is shown so long, as browsers do (Blink's BitmapImage, Gecko's FrameTimeout)."""
+"""Milliseconds that a frame of an animation stays whose delay is `SHORTEST` or less, as in browsers
+(Blink's BitmapImage, Gecko's FrameTimeout).
+"""
 PAGE = 1000.0
-"""Milliseconds from one page of a TIFF to the next, which have no times."""
+"""Milliseconds between two pages of a TIFF, which have no times."""
 _SUBFILE_TYPE = 254
 _REDUCED_OR_MASK = 0b101
 

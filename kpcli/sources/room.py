@@ -28,7 +28,7 @@ def unlimited(pixels: int) -> AbstractContextManager[None]:
 def shared_room(folder: Path, passed: Callable[[], None]) -> Room:
     """Room that the processes of this machine share which give the same folder.
 
-    ``passed`` is called while a picture waits: a sign of life. The lock ends with its process.
+    ``passed`` is called while a picture waits: a heartbeat. The lock ends with its process.
     Without file locks of POSIX (Windows), every picture has room.
     """
     try:

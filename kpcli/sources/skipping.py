@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 ONE_FRAME_A_PACKET = frozenset(("h264", "hevc", "vp9", "av1", "mpeg4", "mjpeg", "prores", "dnxhd"))
 """Codecs whose packets can be counted for frames, in MP4, MOV, MKV and WebM."""
 _MOST_HELD = 1 << 27
-"""Bytes of packets that are held; a longer group of pictures is decoded."""
+"""Most bytes of packets that are held; a longer group of pictures is decoded."""
 _REORDERED = 16
-"""Frames by which the order of packets and that of frames may differ."""
+"""Most frames by which the order of packets and that of frames differ."""
 
 Packets = Iterator["Packet[VideoStream]"]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _LOOK_AHEAD = 512
 """Packets that are searched for the first one that has a time."""
 _REORDERED = 16
-"""Frames that a codec may put between two others at most."""
+"""Most frames that a codec puts between two others."""
 _USUAL_RATE = Fraction(25)
 
 

@@ -66,7 +66,7 @@ def video_frames(
 ) -> Iterator[Frame]:
     """The selected frames; ``seconds`` is the presentation time, as ffprobe has it.
 
-    ``passed`` is called for every packet and frame that is passed over: a sign of life.
+    ``passed`` is called for every packet and frame that is passed over: a heartbeat.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from kpcli.progress import progress
 from kpcli.types import FaceBox, Pixels, Points, Sample
 
 COUNTED = 100
-"""Faces by which `box_share` tells how large boxes are in their pictures."""
+"""Faces from which it is told how large boxes are in their pictures (`box_share`)."""
 REGION = 2.1
 """Side of a cached region over side of the face box: what a turned, shifted crop may show."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TABLE, CURVES, LOG = "history.csv", "curves.png", "tensorboard"
 HISTORY_FILES = (TABLE, CURVES, LOG)
-"""What `write_history` makes in a run's folder."""
+"""Files that `write_history` makes in a run's folder."""
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

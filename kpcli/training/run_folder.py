@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from kpcli.errors import InputError, KpcliError, ModelError
-from kpcli.exporters import drop_twins
+from kpcli.exporters import drop_exports
 from kpcli.files import atomic_path, check_writable, leftovers
 from kpcli.model_bundle import CARD, WEIGHTS, ModelBundle, ModelCard, write_card
 from kpcli.options import TrainOptions
@@ -37,10 +37,10 @@ BUNDLE = "model"
 CHECKPOINT = "checkpoint.npz"
 AUGMENTED, SAMPLES = "augmented.png", "samples.png"
 OURS = (RUN, BUNDLE, CHECKPOINT, AUGMENTED, SAMPLES, *HISTORY_FILES)
-"""All that a training writes in its folder."""
+"""Files that a training writes in its folder."""
 
 RECENT = 5
-"""Epochs by whose median the time that is left is told."""
+"""Epochs by whose median duration the time that is left is told."""
 
 Row = dict[str, float]
 
@@ -136,7 +136,7 @@ class RunFolder:
         """Make this network the run's best model, in the place of an earlier one."""
         folder = self.path / BUNDLE
         with self.writing():
-            drop_twins(folder)
+            drop_exports(folder)
             with atomic_path(folder / WEIGHTS) as temporary:
                 network.save(temporary)
             write_card(card, folder)

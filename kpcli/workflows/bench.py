@@ -35,7 +35,7 @@ from kpcli.version import __version__
 BATCHES = (1, 16)
 MOST_PICTURES = 16
 PROCESSES = 2
-"""Runs of what starts a process."""
+"""Runs of each measurement that starts a process."""
 
 FIRST_FACE = """
 import sys

@@ -59,7 +59,7 @@ def describe(bundle: ModelBundle) -> list[str]:
     lines += _many("figures", (f"{k}: {_facts(v)}" for k, v in card.metrics.items()))
     if card.calibration:
         lines.append(_line("calibration", _facts(card.calibration)))
-    lines += _many("twins", _twins(bundle))
+    lines += _many("exports", _exports(bundle))
     lines.append(_line("runs here by", ", ".join(usable(bundle)) or "nothing"))
     lines += _many("weak spots", card.notes)
     return lines
@@ -100,7 +100,7 @@ def _changed(options: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in options.items() if k in ("csv", "out") or v != usual.get(k)}
 
 
-def _twins(bundle: ModelBundle) -> Iterable[str]:
+def _exports(bundle: ModelBundle) -> Iterable[str]:
     for name in EXPORTERS:
         file = EXPORTERS.load(name).FILE
         entry = bundle.card.exports.get(name)

@@ -25,7 +25,7 @@ from kpcli.types import Frame, Pixels
 FACE_SIDE = 768
 TILE = 96
 MAPS = 32
-"""Channels shown of a layer."""
+"""Most channels of a layer that are shown."""
 DOUBT = (255, 90, 200)
 
 Floats = NDArray[np.floating]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kpcli.catalogue import ARCHITECTURES
 from kpcli.errors import InputError, UsageError
-from kpcli.exporters import foreign_twins
+from kpcli.exporters import foreign_exports
 from kpcli.model_bundle import CARD, DETECTION, WEIGHTS, ModelBundle
 from kpcli.options import FACE_BOXES, LOSS_NAMES, PRECISIONS, SCHEDULES, TrainOptions
 from kpcli.outputs import Outputs
@@ -65,9 +65,9 @@ RUN_FILES = (
     "run.json", "history.csv", "curves.png", "checkpoint.npz", "augmented.png", "samples.png",
     "tensorboard", f"{BUNDLE}/{WEIGHTS}", f"{BUNDLE}/{CARD}",
 )  # fmt: skip
-"""What a training writes into its folder."""
+"""Files and folders that a training writes into its folder."""
 
-BUNDLE_TWINS = "a twin that export wrote there, and that card.json records"
+BUNDLE_EXPORTS = "an export that `kpcli export` wrote there, and that card.json records"
 
 
 def check_run(options: TrainOptions, outputs: Outputs) -> None:
@@ -82,9 +82,9 @@ def check_run(options: TrainOptions, outputs: Outputs) -> None:
     outputs.check(n for n in RUN_FILES if not (options.resume and n == "checkpoint.npz"))
     outputs.spare([options.csv])
     bundle = options.out / BUNDLE
-    for twin in foreign_twins(bundle):
+    for export in foreign_exports(bundle):
         raise InputError(
-            f"{twin}: in the way of the model", expected=f"nothing there, or {BUNDLE_TWINS}",
+            f"{export}: in the way of the model", expected=f"nothing there, or {BUNDLE_EXPORTS}",
             next_step="move it away, or choose another --out",
         )  # fmt: skip
 

@@ -24,7 +24,7 @@ from kpcli.writers.landmark_csv import Extra, RowPrinter, columns, printed
 OUTPUT = "landmarks.xlsx"
 PACKAGE = ""
 ROWS = 1_048_576
-"""Of a sheet, with its header: more are not opened."""
+"""Most rows of a sheet, its header counted: Excel opens no more."""
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

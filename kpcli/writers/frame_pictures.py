@@ -21,7 +21,7 @@ OUTPUT = "images"
 KEPT = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
 """Endings of pictures that can be written again; others are copied as they are."""
 HELD = 32
-"""Frames that wait for each other."""
+"""Most frames that wait for each other."""
 _ORIENTATION, _UPRIGHT = 0x0112, (0, 1)
 
 

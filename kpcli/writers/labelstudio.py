@@ -33,9 +33,9 @@ PACKAGE = ""
 TASKS = "tasks.json"
 CONFIG = "config.xml"
 SERVED = "/data/local-files/?d="
-"""Where Label Studio shows files of its document root."""
+"""Address at which Label Studio shows files of its document root."""
 POINT_WIDTH = 0.4
-"""Percent of the picture's width."""
+"""Width of a drawn point in percent of the picture's width."""
 
 
 class LabelStudioTasks:

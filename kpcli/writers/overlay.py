@@ -28,10 +28,10 @@ KEPT = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
 """Picture endings that overlays keep; pictures of other kinds become JPEG."""
 
 LONGEST = 600
-"""Seconds that one picture may stay in an overlay of a constant rate."""
+"""Most seconds that one picture stays in an overlay of a constant rate."""
 
 THREADS = 2
-"""Of the video encoder."""
+"""Threads of the video encoder."""
 
 
 def overlay_name(file: str, *, moving: bool) -> str:

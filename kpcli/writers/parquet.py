@@ -20,11 +20,11 @@ OUTPUT = "landmarks.parquet"
 PACKAGE = "pyarrow"
 
 GROUP = 4096
-"""Rows that are held before they are written."""
+"""Rows that are held before they are written as one group."""
 _TYPES = {"file": "string", "frame": "int64", "timestamp": "float64", "face_id": "int64",
           "success": "int8", "crop": "string"}  # fmt: skip
 _FIXED = len(columns(0))
-"""Columns before those of points."""
+"""Number of columns before those of the points."""
 
 
 class ParquetTable:

@@ -6,7 +6,7 @@ MODEL is a run folder of `kpcli train`, a model bundle, an embedded model's name
 architecture (then it is untrained and has no NME). GMac counts the multiply-adds of convolutions,
 dense layers and our own layers by their shapes. Epochs are those of the last run. Times are
 milliseconds a face on one thread in batches of 16, the median of the batches: of Keras' compiled
-function and of each twin that the bundle holds (`kpcli export BUNDLE --to onnx` makes one).
+function and of each export that the bundle holds (`kpcli export BUNDLE --to onnx` makes one).
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ class Teacher:
         ])  # fmt: skip
         scores = np.stack([
             s[list(self.scheme.flip_order)] if mirror else s
-            for (mirror, _), s in zip(cuts, faces.scores, strict=True)
+            for (mirror, _), s in zip(cuts, faces.point_confidences, strict=True)
         ])  # fmt: skip
         spread = np.linalg.norm(looks.std(axis=0), axis=-1) / box.side
         sure = (spread <= AGREED) & (scores.mean(axis=0) >= SURE)

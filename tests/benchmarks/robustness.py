@@ -220,9 +220,10 @@ def confidence(
     faces, truth, _ = bench.predict()
     distance = np.linalg.norm(faces.unit - truth, axis=-1).ravel()
     near = distance < 0.05 * 2 / bench.card.crop_scale
-    bins = np.clip((faces.scores.ravel() * 10).astype(int), 0, 9)
+    bins = np.clip((faces.point_confidences.ravel() * 10).astype(int), 0, 9)
     gaps = [
-        (bins == b).mean() * abs(near[bins == b].mean() - faces.scores.ravel()[bins == b].mean())
+        (bins == b).mean()
+        * abs(near[bins == b].mean() - faces.point_confidences.ravel()[bins == b].mean())
         for b in range(10)
         if (bins == b).any()
     ]

@@ -1,9 +1,9 @@
-"""Put a trained face detector into kpcli/assets, with its ONNX twin and the figures of its card.
+"""Put a trained face detector into kpcli/assets, with its ONNX export and the figures of its card.
 
 Usage: python tests/benchmarks/ship_detector.py RUN/model BOXES.csv ../shared/data [--note TEXT ...]
 
 BOXES.csv is the CSV it was trained on: its train rows set the ranges of int8. Runs
-detector_ap.py and detector_recall.py once, on the twin
+detector_ap.py and detector_recall.py once, on the export
 that is shipped.
 """
 

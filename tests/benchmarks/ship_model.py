@@ -1,9 +1,9 @@
-"""Put a trained landmark bundle into kpcli/assets, with its ONNX twin and the figures of its card.
+"""Put a trained landmark bundle into kpcli/assets, with its ONNX export and its card.
 
 Usage: python tests/benchmarks/ship_model.py RUN/model NAME FACES.csv --test NAME=CSV[:SPLIT] ...
        [--note TEXT ...]
 
-FACES.csv is the CSV it was trained on (its train rows set the ranges of the int8 twin, its val
+FACES.csv is the CSV it was trained on (its train rows set the ranges of the int8 export, its val
 rows check it). Each --test is scored once by
 `kpcli eval` with label boxes; the figures go into the card with the command's name.
 """

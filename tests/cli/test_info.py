@@ -70,12 +70,12 @@ def test_the_card_in_words(run: Run, bundle: Path) -> None:
     assert lines[-1].strip() == "and in the dark"
 
 
-def test_twins_are_those_that_are_there(run: Run, bundle: Path) -> None:
+def test_exports_are_those_that_are_there(run: Run, bundle: Path) -> None:
     _, lines, _ = run(bundle)
-    twins = [
+    exports = [
         line[16:] for line in lines if "onnx:" in line or "tflite" in line or "openvino:" in line
     ]
-    assert twins == [
+    assert exports == [
         "onnx: model.onnx, int8, 1.53 MB; compared_on 9 faces of a.csv, val, "
         "max_deviation_px 1.25, nme 3.123",
         "openvino: openvino, unchecked",

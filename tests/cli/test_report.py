@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import pytest
 from helpers.annotated import face, frame, write_results
 from helpers.media import write_picture
 from typer.testing import CliRunner
 
+import kpcli
 from kpcli.cli.app import app
 from kpcli.errors import InputError
 
@@ -42,3 +44,13 @@ def test_annotate_writes_the_page_too(tmp_path: Path) -> None:
     done = RUN.invoke(app, [*command, "--overwrite"])
     assert isinstance(done.exception, InputError)
     assert (out / "report.html").read_text() == "the user's own"
+
+
+def test_the_function_does_what_the_command_does(tmp_path: Path) -> None:
+    out = write_results(tmp_path / "out", [frame("a.jpg", 1, face())])
+    page = kpcli.report(out)
+    assert page.path == out / "report.html"
+    assert page.summary() == f"report: {page.path}"
+    assert "</html>" in page.path.read_text()
+    with pytest.raises(kpcli.UsageError, match="of two"):
+        kpcli.report(out, compare=True)

@@ -33,7 +33,7 @@ def need(target: str) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> ModelBundle:
-    """The bundle; each target's twin is added by the first test that asks for it."""
+    """The bundle; each target's export is added by the first test that asks for it."""
     return write_keras_bundle(tmp_path_factory.mktemp("exports") / "bundle")
 
 
@@ -53,11 +53,11 @@ def in_pixels(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.linalg.norm(a - b, axis=-1) * SIZE / 2
 
 
-def test_the_twin_answers_as_keras_does(
+def test_the_export_answers_as_keras_does(
     exported: str, whole: ModelBundle, expected: dict[str, np.ndarray]
 ) -> None:
     exporter: ExporterModule = EXPORTERS.load(exported)
-    found = exporter.open_twin(whole.path / exporter.FILE).run(crops(7))
+    found = exporter.open_export(whole.path / exporter.FILE).run(crops(7))
     assert set(found) == {"points", "log_scale", "face_logit"}
     assert in_pixels(found["points"], expected["points"]).max() < 0.001
     for name, values in expected.items():
@@ -66,8 +66,8 @@ def test_the_twin_answers_as_keras_does(
 
 def test_the_card_tells_of_it(exported: str, whole: ModelBundle) -> None:
     entry = ModelBundle.open(whole.path).card.exports[exported]
-    twin = whole.path / entry["file"]
-    files = [twin] if twin.is_file() else [p for p in twin.rglob("*") if p.is_file()]
+    export = whole.path / entry["file"]
+    files = [export] if export.is_file() else [p for p in export.rglob("*") if p.is_file()]
     assert entry["bytes"] == sum(p.stat().st_size for p in files)
     assert entry["quantize"] == "none"
     assert entry["checks"]["compared_on"] == "32 drawn crops"
@@ -75,8 +75,8 @@ def test_the_card_tells_of_it(exported: str, whole: ModelBundle) -> None:
 
 
 def test_nothing_else_is_left_in_the_bundle(exported: str, whole: ModelBundle) -> None:
-    twins = {EXPORTERS.load(name).FILE for name in EXPORTERS}
-    assert {p.name for p in whole.path.iterdir()} <= {CARD, WEIGHTS, *twins}
+    exports = {EXPORTERS.load(name).FILE for name in EXPORTERS}
+    assert {p.name for p in whole.path.iterdir()} <= {CARD, WEIGHTS, *exports}
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_small_weights_are_smaller_and_close(
     if not path.suffix:
         path.mkdir()
     exporter.export(whole.weights, path, quantize=quantize, calibration=[crops(16)])
-    found = exporter.open_twin(path).run(crops(7))
+    found = exporter.open_export(path).run(crops(7))
     off = in_pixels(found["points"], expected["points"])
     assert 0 < off.max() < {"float16": 0.05, "int8": 1.0}[quantize]
     np.testing.assert_allclose(found["log_scale"], expected["log_scale"], atol=0.05)
@@ -118,7 +118,7 @@ def test_any_batch_gives_each_crop_its_own_answer(
 
 
 @pytest.mark.parametrize("name", list(RUNTIMES))
-def test_a_damaged_twin_is_a_model_error(name: str, tmp_path: Path) -> None:
+def test_a_damaged_export_is_a_model_error(name: str, tmp_path: Path) -> None:
     need(name)
     module: RuntimeModule = RUNTIMES.load(name)
     path = tmp_path / module.FILE

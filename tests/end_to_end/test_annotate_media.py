@@ -534,7 +534,7 @@ class SpotPredictor(FakePredictor):
         peak = crops.mean(axis=3).reshape(len(crops), -1).argmax(axis=1)
         at = (2 * np.stack([peak % size, peak // size], axis=1) + 1) / size - 1
         chunk = (shape + at[:, None]).astype(np.float32)
-        return FakeFaces(chunk, faces.scores, np.full(len(crops), 0.9, np.float32))
+        return FakeFaces(chunk, faces.point_confidences, np.full(len(crops), 0.9, np.float32))
 
 
 def test_the_detector_may_rest_while_landmarks_lead_on(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_a_size_that_changes_midway_is_told_of_every_frame(tmp_path: Path) -> No
 
 
 def test_a_late_start_is_no_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is passed over is a sign of life: the whole takes longer than the timeout."""
+    """What is passed over is a heartbeat: the whole takes longer than the timeout."""
     seconds = Clock.seconds
 
     def slow(self: Clock, frame: object) -> float:
@@ -106,7 +106,7 @@ def test_very_large_pictures_come_one_at_a_time(tmp_path: Path) -> None:
             time.sleep(0.01)
         order.append("first")
     thread.join(20)
-    assert alive, "waiting is a sign of life"
+    assert alive, "waiting is a heartbeat"
     assert order == ["small", "first", "second"]
 
 

@@ -138,7 +138,7 @@ def test_merge(tmp_path: Path, overwrite: bool) -> None:
     assert not leftovers(tmp_path / "m")
 
 
-class Twin:
+class Export:
     line = "a stand-in"
 
     def run(self, pictures: object) -> dict[str, object]:
@@ -154,8 +154,8 @@ class Exporter:
     def export(self, weights: Path, path: Path, **_: object) -> None:
         (path / "graph" if path.is_dir() else path).write_text(self._text)
 
-    def open_twin(self, path: Path) -> Twin:
-        return Twin()
+    def open_export(self, path: Path) -> Export:
+        return Export()
 
 
 @pytest.mark.parametrize("file", ["model.fake", "fake"], ids=["file", "folder"])
@@ -163,7 +163,7 @@ def test_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> N
     folder = tmp_path / "bundle"
     folder.mkdir()
     write_card(tiny_card(outputs=("points",)), folder)
-    monkeypatch.setattr("kpcli.runtimes.keras_runtime.KerasRuntime", lambda weights: Twin())
+    monkeypatch.setattr("kpcli.runtimes.keras_runtime.KerasRuntime", lambda weights: Export())
 
     def run(text: str) -> None:
         monkeypatch.setattr(exporting.EXPORTERS, "load", lambda name: Exporter(file, text))

@@ -31,7 +31,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         frames.append(frame("clip.mp4", i, *faces, moving=True))
     outcomes = [(EVIL, "failed", EVIL), ("b.png", "no_face", ""), ("clip.mp4", "done", "")]
     out = write_results(folder / "out", frames, outcomes, input=str(source))
-    return report(ReportOptions((out,)))
+    return report(ReportOptions((out,))).path
 
 
 @pytest.fixture(scope="module")

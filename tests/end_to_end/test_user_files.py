@@ -321,8 +321,8 @@ def test_inspect_bench_and_export(tmp_path: Path) -> None:
     for target in EXPORTERS:
         file = str(EXPORTERS.load(target).FILE)
         users(tmp_path / "bundle" / file if "." in file else tmp_path / "bundle" / file / "my.txt")
-        wanted_twin = ExportOptions(bundle, target)
-        refused(tmp_path, lambda w=wanted_twin: export(w), file)
+        wanted = ExportOptions(bundle, target)
+        refused(tmp_path, lambda w=wanted: export(w), file)
     copy = ExportOptions(bundle, "onnx", out=tmp_path / "b.json")
     refused(tmp_path, lambda: export(copy), "b.json")
 

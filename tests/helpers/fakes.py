@@ -21,7 +21,7 @@ SIZE = 32
 @dataclass(frozen=True)
 class FakeFaces:
     unit: NDArray[np.float32]
-    scores: NDArray[np.float32]
+    point_confidences: NDArray[np.float32]
     confidence: NDArray[np.float32]
 
 

@@ -33,7 +33,7 @@ MOST_FACES = 40
 FOURS = 0.1
 """Share of pictures that are four crops side by side."""
 LARGE_EVERY = 4
-"""One batch in so many has pictures of twice the size, a quarter as many."""
+"""Batches of which one has pictures of twice the size, a quarter as many."""
 
 
 def targets(canvases: Sequence[Canvas], cells: NDArray[np.float32]) -> dict[str, Any]:

@@ -16,9 +16,11 @@ Tensor = Any
 
 CELLS_A_FACE = 9
 CENTRAL = 0.4
-"""Only cells within so much of the face's width and height from its centre may answer for it,"""
+"""Distance from a face's centre, in its width and height, within which cells may answer for it."""
 NEAREST = 6.0
-"""or within so many pixels, that a small face may have some."""
+"""Distance from a face's centre, in pixels, within which cells may answer for it in any case: small
+faces would else have none.
+"""
 NEGATIVE_WEIGHT, NEGATIVE_POWER = 0.75, 2.0
 BOX_WEIGHT = 2.0
 

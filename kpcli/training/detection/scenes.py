@@ -23,9 +23,9 @@ from kpcli.types import FaceBox, Pixels, Sample
 
 Boxes = NDArray[np.float32]
 LEAST_SHOWN = 7.0
-"""Pixels of a crop to which a face is brought at least, when a crop is made for it."""
+"""Pixels to which a face is brought at least where a crop is made for it."""
 TILES = ((1, 0.4), (2, 0.25), (3, 0.15), (4, 0.13), (6, 0.07))
-"""Faces a side of a mosaic, and how often."""
+"""Faces along a side of a mosaic, and the share of mosaics that have so many."""
 
 
 @dataclass(frozen=True)

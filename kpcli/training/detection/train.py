@@ -31,7 +31,9 @@ from kpcli.types import Sample
 from kpcli.version import __version__
 
 GOAL = "val_error"
-"""What the best epoch has least of: 1 - average precision of faces from the first of `SIZES` on."""
+"""Column of the history of which the best epoch has least: 1 - average precision of faces from the
+first of `SIZES` on.
+"""
 SIZES = (10, 24)
 """Least sides (root of the box's area, pixels) of the faces that are counted."""
 SEEN = 48
@@ -39,7 +41,7 @@ SEEN = 48
 LARGEST = 704
 """Long side at which training pictures are kept: more than at work, for crops of small faces."""
 LEAST_SCORE = 0.02
-"""Cells below give no box when average precision is measured."""
+"""Score below which a cell gives no box when average precision is measured."""
 
 
 def train_detector(folder: RunFolder, say: Callable[[str], None] = print) -> ModelBundle:

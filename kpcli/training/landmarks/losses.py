@@ -22,7 +22,9 @@ Loss = Callable[[Tensor, Outputs], Tensor]
 
 WING_WIDTH, WING_EPSILON = 0.1, 0.02
 SLIDE = 0.08
-"""About half the distance of two points of the jaw, in unit coordinates."""
+"""Distance along the outline, in unit coordinates, that a point may slide at little cost: about
+half that of two points of the jaw.
+"""
 
 
 def mse(truth: Tensor, outputs: Outputs) -> Tensor:
@@ -123,7 +125,7 @@ def _required(outputs: Outputs, name: str, loss: str) -> Tensor:
 LOSSES: Mapping[str, Loss] = {
     loss.__name__: loss for loss in (mse, l1, smooth_l1, wing, adaptive_wing, gaussian_nll)
 }
-"""By the names of `kpcli.options.LOSS_NAMES`."""
+"""Losses by the names of `kpcli.options.LOSS_NAMES`."""
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

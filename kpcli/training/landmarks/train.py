@@ -30,11 +30,11 @@ from kpcli.types import FaceBox, Frame, Pixels, Sample
 from kpcli.version import __version__
 
 GOAL = "val_nme"
-"""What the best epoch has least of."""
+"""Column of the history of which the best epoch has least."""
 NEGATIVES = 3000
-"""Backgrounds of either kind, see `kpcli.training.landmarks.negatives`."""
+"""Most backgrounds of either kind (`kpcli.training.landmarks.negatives`) that a training takes."""
 LOOK_ALIKE = 0.15
-"""Score from which on the embedded detector's box of no face is one to learn from."""
+"""Score of the embedded detector from which on its box of no face is a background to learn from."""
 
 
 def train_landmarks(folder: RunFolder, say: Callable[[str], None] = print) -> ModelBundle:

@@ -24,7 +24,7 @@ QUALITY = 95
 HELD = 256
 """Crops that wait to be put in place together."""
 LEAST_POINTS = 3
-"""Of eyes, nose and mouth corners, to align by."""
+"""Least number of the five points (eyes, nose, mouth corners) to align a face by."""
 
 
 def crop_transform(

@@ -22,10 +22,10 @@ from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 from kpcli.writers.landmark_csv import Extra, extras_of, printed, read_frames
 
 CSV = "csv"
-"""Always written: all other formats, --resume and merge are made from it."""
+"""Name of the format that is always written: all others, --resume and merge are made from it."""
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
-"""What is wrong with the disk, and not with one file's name."""
+"""Error numbers that are the disk's fault, not that of one file's name."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 
 COMMAND = "annotate"
-"""Whose files they are in the record of outputs; those of merge too, which may be resumed."""
+"""Command in the record of outputs; also of what merge writes, which may be resumed."""
 MANIFEST = "manifest.csv"
 RUN = "run.json"
 OVERLAYS = "overlays"

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import PurePosixPath
 
 _ADDED = re.compile(r"((_\d+){1,2}(\.pts|\.csv)?|\.(jpg|mp4|csv|zip))")
-"""What outputs add to the name of their file."""
+"""Pattern of what outputs add to the name of their file."""
 
 
 def output_names(files: Collection[str]) -> dict[str, str]:

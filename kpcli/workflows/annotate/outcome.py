@@ -14,7 +14,7 @@ from kpcli.record import digest
 
 DONE, NO_FACE, PARTIAL, FAILED, SKIPPED = "done", "no_face", "partial", "failed", "skipped"
 IGNORED = "ignored"
-"""In manifest.csv only: a file that looks like media, and is none that kpcli reads."""
+"""Status, in manifest.csv only, of a file that looks like media and is none that kpcli reads."""
 
 
 @dataclass(slots=True)

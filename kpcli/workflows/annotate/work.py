@@ -27,8 +27,8 @@ from kpcli.workflows.annotate.overlays import Overlays, writer
 from kpcli.writers.frame_pictures import FramePictures
 from kpcli.writers.landmark_csv import RowWriter, optional
 
-Beat = Callable[[str], None]
-"""Told the file at every sign of life: a file begun, a frame read."""
+Heartbeat = Callable[[str], None]
+"""Told the file at every heartbeat: a file begun, a frame read."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class _Note:
         return r
 
 
-def run_chunk(chunk: Chunk, job: Job, finder: FaceFinder, beat: Beat) -> ChunkResult:
+def run_chunk(chunk: Chunk, job: Job, finder: FaceFinder, beat: Heartbeat) -> ChunkResult:
     """Annotate the files of a chunk; what is wrong with one of them ends up in its outcome.
 
     Whatever a file makes a library raise is that file's: it is found, given up, and the others
@@ -118,7 +118,7 @@ def run_chunk(chunk: Chunk, job: Job, finder: FaceFinder, beat: Beat) -> ChunkRe
         return _run_chunk(blamed, job, finder, beat)
 
 
-def _blamed(chunk: Chunk, job: Job, finder: FaceFinder, beat: Beat, error: Exception) -> Chunk:
+def _blamed(chunk: Chunk, job: Job, finder: FaceFinder, beat: Heartbeat, error: Exception) -> Chunk:
     """The chunk, with those files given up that raise when they are alone."""
     tried = [file for file in chunk.files if file not in chunk.given_up]
     if len(tried) == 1:
@@ -140,7 +140,7 @@ def _unforeseen(error: Exception) -> str:
     return f"cannot be annotated: {error!r}"
 
 
-def _run_chunk(chunk: Chunk, job: Job, finder: FaceFinder, beat: Beat) -> ChunkResult:
+def _run_chunk(chunk: Chunk, job: Job, finder: FaceFinder, beat: Heartbeat) -> ChunkResult:
     begun = time.perf_counter()
     notes = {
         job.root / f: _Note(FileResult(f, FAILED, output=job.names.get(f, ""))) for f in chunk.files
@@ -181,7 +181,7 @@ def _disk(job: Job) -> Iterator[None]:
         ) from e
 
 
-def _frames(notes: Mapping[Path, _Note], job: Job, beat: Beat) -> Iterator[Frame]:
+def _frames(notes: Mapping[Path, _Note], job: Job, beat: Heartbeat) -> Iterator[Frame]:
     """The frames of all files, one after the other; a file's problem goes into its note."""
     for path, note in notes.items():
         if note.problem:

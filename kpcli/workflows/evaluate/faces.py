@@ -22,9 +22,9 @@ from kpcli.types import FaceBox, Frame, Pixels, Points, Sample
 
 BATCH = 64
 MAX_HELD_BYTES = 2**28
-"""A batch ends early where its pictures take more."""
+"""Bytes of its pictures from which on a batch is full."""
 PICTURES = 8
-"""Decoded pictures that wait at a time: what bounds the memory."""
+"""Most decoded pictures that wait at a time; this bounds the memory."""
 
 MATCH_IOU = 0.4
 """A detected box belongs to a label if it overlaps the label's landmark box by more than this."""

@@ -22,9 +22,9 @@ SIZES = (0, 32, 64, 96, 128, 256, math.inf)
 YAWS = (0, 15, 30, 45, 60, 90)
 """Edges in degrees of the turn to either side."""
 MOST_VALUES = 20
-"""Attributes with more values (names, angles) are no groups and stay out of the table."""
+"""Most values of an attribute whose groups are tabled; with more it is a name or an angle."""
 PARTS = 4
-"""Groups of as many faces each that an attribute of more numbers is cut into."""
+"""Groups of equally many faces into which an attribute of many numbers is cut."""
 
 Scores = Mapping[str, Score]
 

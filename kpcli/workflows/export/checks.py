@@ -1,4 +1,4 @@
-"""What an exported twin is worth: its deviation from Keras, and its error on labelled faces."""
+"""What an export is worth: its deviation from Keras, and its error on labelled faces."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from kpcli.types import Pixels, Sample
 
 BATCH = 32
 DRAWN = 32
-"""Crops to compare on where no CSV is given."""
+"""Drawn crops to compare on where no CSV is given."""
 NME_LIMIT = 0.1
-"""An int8 landmark model may lose so many points of NME (percent)."""
+"""Most points of NME (percent) that an int8 landmark model may lose."""
 AP_LIMIT = 0.5
-"""An int8 detector may lose so many points of average precision (percent)."""
+"""Most points of average precision (percent) that an int8 detector may lose."""
 LEAST_SCORE = 0.02
 """Boxes of lower scores take no part in the average precision."""
 
@@ -77,19 +77,19 @@ def drawn_crops(card: ModelCard) -> Pixels:
     return np.stack([cv2.resize(n, size, interpolation=cv2.INTER_CUBIC) for n in noise])
 
 
-def compare_on_drawn(card: ModelCard, reference: Runtime, twin: Runtime) -> Checks:
+def compare_on_drawn(card: ModelCard, reference: Runtime, export: Runtime) -> Checks:
     """Deviation of the outputs on `drawn_crops`.
 
     Raises
     ------
     ModelError
-        If the twin's outputs have other names than the model's.
+        If the export's outputs have other names than the model's.
     """
     crops = model_input(card, drawn_crops(card))
-    a, b = reference.run(crops[:1]), twin.run(crops[:1])
+    a, b = reference.run(crops[:1]), export.run(crops[:1])
     if set(a) != set(b):
         raise ModelError(
-            "the exported twin has other outputs than the model",
+            "the export has other outputs than the model",
             expected=", ".join(sorted(a)),
             actual=", ".join(sorted(b)),
         )
@@ -99,12 +99,12 @@ def compare_on_drawn(card: ModelCard, reference: Runtime, twin: Runtime) -> Chec
     deviation = _Deviation(card)
     for first in range(0, DRAWN, BATCH):
         batch = crops[first : first + BATCH]
-        deviation.add(reference.run(batch), twin.run(batch))
+        deviation.add(reference.run(batch), export.run(batch))
     return {"compared_on": f"{DRAWN} drawn crops", **deviation.values()}
 
 
 def compare_on_faces(
-    card: ModelCard, reference: Runtime, twin: Runtime, samples: Sequence[Sample], origin: Path
+    card: ModelCard, reference: Runtime, export: Runtime, samples: Sequence[Sample], origin: Path
 ) -> Checks:
     """Deviation in crop pixels and NME of both on labelled faces.
 
@@ -129,7 +129,7 @@ def compare_on_faces(
     crops = progress(face_crops(samples, card), "checking", total=len(samples), unit="face")
     for batch in _batches(crops):
         pixels = model_input(card, np.stack([crop for _, _, crop in batch]))
-        outputs = reference.run(pixels), twin.run(pixels)
+        outputs = reference.run(pixels), export.run(pixels)
         deviation.add(*outputs)
         used += [sample for sample, _, _ in batch]
         for side, values in zip(found, outputs, strict=True):
@@ -152,11 +152,11 @@ def compare_on_faces(
 
 
 def compare_on_pictures(
-    card: ModelCard, reference: Runtime, twin: Runtime, samples: Sequence[Sample], origin: Path
+    card: ModelCard, reference: Runtime, export: Runtime, samples: Sequence[Sample], origin: Path
 ) -> Checks:
-    """Average precision (percent, all labelled boxes, IoU 0.5) of a detector and of its twin."""
+    """Average precision (percent, all labelled boxes, IoU 0.5) of a detector and of its export."""
     detectors = [FaceDetector(card, runtime, least_score=LEAST_SCORE) for runtime in
-                 (reference, twin)]  # fmt: skip
+                 (reference, export)]  # fmt: skip
     graded: list[list[Any]] = [[], []]
     by_picture: dict[Path, list[Sample]] = {}
     for sample in samples:

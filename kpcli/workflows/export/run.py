@@ -1,4 +1,4 @@
-"""kpcli export: write a model's twin for another runtime into its bundle or a copy, checked."""
+"""kpcli export: write a model for another runtime into its bundle or a copy, checked."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from kpcli.workflows.export.checks import (
 )
 
 CALIBRATE = {LANDMARKS: 128, DETECTION: 48}
-"""Faces or pictures that set the ranges of int8."""
+"""Number of faces, or of pictures, that set the ranges of int8."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Exported:
 
 
 def export(options: ExportOptions, say: Callable[[str], None] = print) -> Exported:
-    """Write the twin beside model.keras, and what its checks gave into the card.
+    """Write the export beside model.keras, and what its checks gave into the card.
 
-    With ``out``, the twin comes into a copy of the bundle, made there.
+    With ``out``, the export comes into a copy of the bundle, made there.
 
     Raises
     ------
@@ -60,22 +60,22 @@ def export(options: ExportOptions, say: Callable[[str], None] = print) -> Export
     InputError
         If a CSV cannot be used, or ``out`` is there already or lies in the bundle.
     ModelError
-        If the bundle cannot be exported, a package is missing, or an int8 twin is too far from
+        If the bundle cannot be exported, a package is missing, or an int8 export is too far from
         float32 (then nothing is kept, unless ``force`` is set).
     """
     bundle = ModelBundle.open(options.bundle)
     exporter = EXPORTERS.load(options.to)
-    twin = bundle.path / exporter.FILE
-    if options.out is None and not recorded(twin, bundle.card):
+    export = bundle.path / exporter.FILE
+    if options.out is None and not recorded(export, bundle.card):
         raise InputError(
-            f"{twin}: in the way, and not what {CARD} says that an export wrote",
+            f"{export}: in the way, and not what {CARD} says that `kpcli export` wrote",
             next_step="move it away, or choose an --out",
         )
     _check_quantize(options, exporter)
     if options.out is None:
         if bundle.path.resolve().parent == assets().resolve():
             raise UsageError(
-                f"{options.bundle} is part of kpcli: a twin of it would change every later run",
+                f"{options.bundle} is part of kpcli: an export of it would change every later run",
                 expected="--out with a folder for a copy of the bundle",
                 next_step=f"add --out {bundle.path.name}_{options.to}",
             )
@@ -104,7 +104,7 @@ def export(options: ExportOptions, say: Callable[[str], None] = print) -> Export
 def _export(
     options: ExportOptions, bundle: ModelBundle, exporter: ExporterModule, shown: Path
 ) -> list[str]:
-    """Make the twin in the bundle; what to say of it, at the place that is shown."""
+    """Make the export in the bundle; what to say of it, at the place that is shown."""
     calibration = _calibration(options, bundle.card)
     samples = _check_samples(options)
     path = bundle.path / exporter.FILE
@@ -112,11 +112,11 @@ def _export(
         exporter.export(
             bundle.weights, temporary, quantize=options.quantize, calibration=calibration
         )
-        twin = exporter.open_twin(temporary)
-        checks = _compare(options, bundle, twin, samples)
+        export = exporter.open_export(temporary)
+        checks = _compare(options, bundle, export, samples)
         warning = _judge(options, checks)
         size, sha256 = content(temporary)
-        entry = _entry(options, exporter.FILE, size, sha256, twin, checks)
+        entry = _entry(options, exporter.FILE, size, sha256, export, checks)
         if path.exists():
             entry["replaces"] = content(path)[1]
         _note_export(bundle.path, options.to, entry)  # first: a killed export is known by it
@@ -177,22 +177,22 @@ def _check_samples(options: ExportOptions) -> list[Sample]:
 
 
 def _compare(
-    options: ExportOptions, bundle: ModelBundle, twin: Runtime, samples: list[Sample]
+    options: ExportOptions, bundle: ModelBundle, export: Runtime, samples: list[Sample]
 ) -> Checks:
     from kpcli.runtimes.keras_runtime import KerasRuntime
 
     reference = KerasRuntime(bundle.weights)
     csv = options.csv or options.calibrate
-    checks = compare_on_drawn(bundle.card, reference, twin)
+    checks = compare_on_drawn(bundle.card, reference, export)
     if csv is not None and bundle.card.task == DETECTION:
-        return checks | compare_on_pictures(bundle.card, reference, twin, samples, csv)
+        return checks | compare_on_pictures(bundle.card, reference, export, samples, csv)
     if csv is not None:
-        return compare_on_faces(bundle.card, reference, twin, samples, csv)
+        return compare_on_faces(bundle.card, reference, export, samples, csv)
     return checks
 
 
 def _judge(options: ExportOptions, checks: Checks) -> str:
-    """Refuse an int8 twin that lost too much; what to say of one that was forced."""
+    """Refuse an int8 export that lost too much; what to say of one that was forced."""
     if options.quantize != "int8":
         return ""
     lost, limit, unit = loss(checks)
@@ -201,28 +201,28 @@ def _judge(options: ExportOptions, checks: Checks) -> str:
     if options.force:
         return f"warning: int8 costs {lost:.2f} {unit}; kept because of --force"
     raise ModelError(
-        f"int8 costs {lost:.2f} {unit}; the twin was not kept",
+        f"int8 costs {lost:.2f} {unit}; the export was not kept",
         expected=f"at most {limit:g}",
         next_step="use --quantize float16, calibrate on other faces, or keep it with --force",
     )
 
 
 def _entry(
-    options: ExportOptions, file: str, size: int, sha256: str, twin: Runtime, checks: Checks
+    options: ExportOptions, file: str, size: int, sha256: str, export: Runtime, checks: Checks
 ) -> dict[str, Any]:
     return {
         "file": file,
         "quantize": options.quantize,
         "bytes": size,
         "sha256": sha256,
-        "checked_with": twin.line,
+        "checked_with": export.line,
         "kpcli": __version__,
         "checks": checks,
     }
 
 
 def _note_export(folder: Path, target: str, entry: Mapping[str, Any]) -> None:
-    """Add the twin to the card, of which all else stays as it is, also what kpcli knows not."""
+    """Add the export to the card, of which all else stays as it is, also what kpcli knows not."""
     values = json.loads((folder / CARD).read_text(encoding="utf-8"))
     values["exports"] = {**values.get("exports", {}), target: entry}
     run, name = Outputs(folder.parent, "train"), f"{folder.name}/{CARD}"

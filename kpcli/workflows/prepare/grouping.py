@@ -15,7 +15,7 @@ from kpcli.formats.layout import absolute
 from kpcli.types import Note, Sample
 
 SAME = 1.0
-"""Pixels by which the points of one face may differ in two lists."""
+"""Most pixels by which the points of one face differ in two lists."""
 
 
 def told_once(samples: Sequence[Sample]) -> tuple[list[Sample], list[Note]]:

@@ -14,13 +14,15 @@ from kpcli.schemes import SCHEMES, five_points, get_scheme, is_own, key_of
 from kpcli.types import Note, Sample
 
 LOOKED_AT = 300
-"""Faces of a source that are looked at."""
+"""Most faces of a source that are looked at."""
 UNLIKE = 0.45
 """Residual of eyes, nose and mouth against a face's, in their spread, from which half the faces
 of a set are none. Sets of faces have 0.13 to 0.26 (300-W, CelebA, WFLW's hard subsets, renders);
 random points 0.80, dlib's five points taken for CelebA's 0.81."""
 UNLIKE_ALONE = 0.75
-"""The same for a few faces, which may all be profiles: those reach 0.6."""
+"""Residual, as `UNLIKE`, from which sets of a few faces are none: few faces may all be profiles,
+which reach 0.6.
+"""
 FEW = 5
 FAR = 0.1
 """Distance of a mirrored point from its partner, in the shape's spread, beyond its nearest one's,

@@ -11,11 +11,13 @@ from kpcli.schemes import five_points, get_scheme
 from kpcli.types import FaceBox, Points, Reject, Sample
 
 FAR_OUTSIDE = 2.0
-"""How far a point may lie outside the picture, in `face_radius`: about 0.7 face widths."""
+"""Distance outside the picture, in `face_radius` (about 0.7 face widths), beyond which a point is
+wrong.
+"""
 SMALLEST_FACE = 2.0
-"""Points that all lie within so many pixels are no face."""
+"""Extent in pixels within which all points lie of what is no face."""
 THINNEST_FACE = 0.06
-"""Least ratio of a face's two spreads: below, the points lie on one line."""
+"""Least ratio of a face's two spreads: below it the points lie on one line."""
 SWAP_MARGIN = 0.35
 """Width of eyes or mouth in the wrong direction, in lengths from eyes to mouth, that counts as
 swapped. Frontal faces have 0.9 and 0.7 in the right one, full profiles about 0."""

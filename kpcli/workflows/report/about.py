@@ -14,7 +14,7 @@ from kpcli.workflows.report.markup import Markup, facts, section, tag
 from kpcli.workflows.results import Results
 
 _SHOWN = 300
-"""Characters of a value."""
+"""Most characters of a value that are shown."""
 
 
 def when(run: Mapping[str, Any]) -> str:

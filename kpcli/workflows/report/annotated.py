@@ -22,7 +22,7 @@ from kpcli.workflows.report.videos import video
 from kpcli.workflows.results import Outcome, Results, csv_rows
 
 PROBLEMS = 300
-"""Files that failed, or are partial, that are named."""
+"""Most files that failed or are partial that are named."""
 NEXT_STEP = {
     "failed": "Could not be read; the reason says why. Get the file again, or convert it (ffmpeg, "
     "for instance), then run the same command with --resume: it tries again what failed.",
@@ -38,7 +38,7 @@ KINDS = {
     "failed": "bad",
 }
 _EVENTS = 20_000
-"""Rows of events.csv that are held, of the videos that are drawn."""
+"""Most rows of events.csv that are held, of the videos that are drawn."""
 
 
 @dataclass

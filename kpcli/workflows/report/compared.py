@@ -29,7 +29,7 @@ from kpcli.workflows.results import scheme_of
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 
 CHANGED = 100
-"""Faces of the table of those that changed most."""
+"""Most faces in the table of those that changed most."""
 _SAME = ("csv", "split", "protocol", "normaliser", "cut", "boxes", "box_source", "detect_size",
          "scheme")  # fmt: skip
 

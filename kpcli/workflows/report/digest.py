@@ -23,15 +23,15 @@ from kpcli.types import Face, FrameFaces
 from kpcli.workflows.report.timeline import TimeLine
 
 DOUBTFUL, SURE, EMPTY = 48, 24, 16
-"""Pictures on the page: of doubtful faces, of others, of frames without a face."""
+"""Most pictures on the page of doubtful faces, of other faces, and of frames without a face."""
 A_FILE = 4
-"""Of them, at most so many doubtful ones of one file."""
+"""Most pictures of doubtful faces that come from one file."""
 VIDEOS = 30
-"""Videos with a time line; of more, those that most need a look."""
+"""Most videos with a time line: those that most need a look."""
 FILES = 1000
-"""Rows of the table of files; of more, those that most need a look."""
+"""Most rows of the table of files: those that most need a look."""
 PERSONS = 500
-"""Rows of the table of persons."""
+"""Most rows of the table of persons."""
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,9 @@ GROUPS = ("groups", "subsets", "attributes", "regions", "sizes")
 SCORES = (("faces", "faces"), ("missed", "missed"), ("nme_mean", "NME %"),
           ("nme_median", "median %"), ("failure_rate", "FR %"), ("auc", "AUC %"))  # fmt: skip
 NAMED = 100
-"""Faces of the table of the worst."""
+"""Most faces in the table of the worst."""
 CURVES = 6
-"""Subsets with a curve of their own, those of the most faces."""
+"""Most subsets with a curve of their own: those of the most faces."""
 _STEPS = 160
 
 

@@ -13,7 +13,9 @@ from kpcli.workflows.report.markup import Markup, tag
 
 GENERATOR = "kpcli report"
 MOST_BYTES = 20_000_000
-"""What mail servers take: `kpcli.workflows.report.digest` says how much of each kind is shown."""
+"""Most bytes of a page, as mail servers take; `kpcli.workflows.report.digest` says how much of each
+kind is shown.
+"""
 
 _FOOT = (
     "The page holds all it shows: it needs no network and sends nothing. Keys: Tab and Enter; / to "

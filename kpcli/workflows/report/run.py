@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from kpcli.errors import UsageError
@@ -17,8 +18,18 @@ COMMAND = "report"
 OUTPUT, COMPARED = "report.html", "compare.html"
 
 
-def report(options: ReportOptions) -> Path:
-    """Write the page; where it lies.
+@dataclass(frozen=True)
+class WrittenPage:
+    """The page that was written."""
+
+    path: Path
+
+    def summary(self) -> str:
+        return f"report: {self.path}"
+
+
+def report(options: ReportOptions) -> WrittenPage:
+    """Write the page.
 
     Raises
     ------
@@ -29,7 +40,7 @@ def report(options: ReportOptions) -> Path:
     page = make_page(options)
     with Outputs(path.parent, COMMAND).replacing(path.name) as temporary:
         temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
-    return path
+    return WrittenPage(path)
 
 
 def make_page(options: ReportOptions) -> Markup:

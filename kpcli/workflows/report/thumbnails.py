@@ -24,7 +24,7 @@ from kpcli.workflows.report.digest import Look
 from kpcli.writers.overlay import overlay_name
 
 SIDE = 240
-"""Pixels of a picture; about 13 kB as JPEG."""
+"""Side in pixels of a picture on the page; about 13 kB as JPEG."""
 QUALITY = 78
 WEAK = (255, 90, 40)
 """Colour of points of a confidence below `DOUBT`."""

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from kpcli.types import Face, FrameFaces
 
 BINS = 240
-"""Steps at least; a long video has up to twice as many."""
+"""Least steps of a time line; a long video has up to twice as many."""
 PERSONS = 12
-"""Faces of a video that have a line of their own; of more, the first."""
+"""Most faces of a video with a line of their own: the first ones."""
 FIELDS = ("confidence", "yaw", "pitch", "roll", "eyes", "mouth")
-"""Of each face: degrees, mean eye aspect ratio, mouth opening; as `kpcli.types` has them."""
+"""Columns of each face on the time line (degrees, mean eye aspect ratio, mouth opening), named as
+in `kpcli.types`.
+"""
 
 Array = NDArray[np.floating]
 

@@ -19,7 +19,7 @@ from kpcli.workflows.report.markup import Markup, data, name, tag
 from kpcli.workflows.report.timeline import TimeLine
 
 DRAWN = 4
-"""Faces of a video whose confidence, pose and measures are drawn; the ones seen longest."""
+"""Most faces of a video whose confidence, pose and measures are drawn: those seen longest."""
 WIDTH, LEFT, RIGHT = 900.0, 62.0, 10.0
 _DEGREES = ("yaw", "pitch", "roll")
 _EVENTS = {BLINK: "blinks", CLOSED: "eyes closed", MOUTH: "mouth opened", TURNED: "head turned"}

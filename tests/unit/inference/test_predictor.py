@@ -58,8 +58,8 @@ def test_an_error_to_one_side_vanishes_in_the_mean_with_the_mirrored_look(bundle
 
 def test_scores_of_the_mirrored_look_go_to_the_other_side_s_points(bundle) -> None:
     crop, _ = crop_with_dots(bundle)
-    plain = Predictor(bundle).predict(crop).scores[0]
-    both = Predictor(bundle, tta=FLIP).predict(crop).scores[0]
+    plain = Predictor(bundle).predict(crop).point_confidences[0]
+    both = Predictor(bundle, tta=FLIP).predict(crop).point_confidences[0]
     np.testing.assert_allclose(both, (plain + plain[list(CELEBA5.flip_order)]) / 2, atol=1e-6)
     assert len(set(plain.tolist())) == 5
 

@@ -84,7 +84,7 @@ def test_auto_takes_the_first_usable_one(tmp_path: Path, monkeypatch: pytest.Mon
         open_runtime(bundle)
 
 
-def test_a_missing_twin_names_the_command_that_makes_it(tmp_path: Path) -> None:
+def test_a_missing_export_names_the_command_that_makes_it(tmp_path: Path) -> None:
     bundle = write_onnx_bundle(tmp_path / "bundle")
     with pytest.raises(ModelError, match=r"holds no model\.tflite") as caught:
         Predictor(bundle, "litert")

@@ -219,7 +219,7 @@ def test_a_late_start_gives_the_same_frames_as_reading_all(tmp_path: Path, kind:
             np.testing.assert_array_equal(frame.pixels, same.pixels)
 
 
-def test_what_is_passed_over_is_a_sign_of_life_and_not_decoded(
+def test_what_is_passed_over_is_a_heartbeat_and_not_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from kpcli.sources.timing import Clock

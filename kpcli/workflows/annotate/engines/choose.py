@@ -17,10 +17,10 @@ from kpcli.workflows.annotate.engines.serial import run_serial
 from kpcli.workflows.annotate.work import Chunk, ChunkResult, Job
 
 MUCH_WORK = 64
-"""From so many pictures on, starting processes pays."""
+"""Pictures from which on starting processes pays."""
 
 A_VIDEO = 32
-"""Pictures whose work a video may be."""
+"""Pictures that a video counts for when work is weighed."""
 
 
 def check_engine(name: str) -> None:

@@ -1,8 +1,8 @@
 """Chunks of work in several workers, each of which may hang or die without harm to the rest.
 
 `Pool` hands out the chunks and deals with what becomes of them; where its workers live is for its
-kinds to say. What a worker sends is a `ChunkResult`, the name of the file it has in hand (a sign
-of life), True once it is ready, or why it cannot go on.
+kinds to say. What a worker sends is a `ChunkResult`, the name of the file it has in hand (a
+heartbeat), True once it is ready, or why it cannot go on.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from kpcli.runtimes import limit_threads
 from kpcli.workflows.annotate.work import Chunk, ChunkResult, Job, give_up, overtime
 
 DEATHS = 2
-"""A file in whose hands so many workers died is given up."""
+"""Workers that may die with a file in their hands before it is given up."""
 
 STEP = 1.0
-"""Seconds to wait for news before looking at the clock."""
+"""Seconds to wait for news before the clock is looked at."""
 
-_BEAT = 0.2
-"""Seconds between two signs of life of one file."""
+_INTERVAL = 0.2
+"""Least seconds between two heartbeats of one file."""
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,8 @@ def one_thread() -> None:
     limit_threads(1)
 
 
-class Beat:
-    """Sends signs of life, not too many."""
+class Heartbeat:
+    """Sends heartbeats of a file, at most one per `_INTERVAL` seconds."""
 
     def __init__(self, send: Callable[[str], None]) -> None:
         self._send = send
@@ -178,6 +178,6 @@ class Beat:
 
     def __call__(self, file: str) -> None:
         now = time.monotonic()
-        if file != self._last[0] or now - self._last[1] > _BEAT:
+        if file != self._last[0] or now - self._last[1] > _INTERVAL:
             self._last = (file, now)
             self._send(file)

@@ -2,7 +2,7 @@
 
 `Pool` hands out the chunks and deals with what becomes of them; `run_pool` has its workers in
 processes of this machine. What a worker sends is a `ChunkResult`, the name of the file it has in
-hand (a sign of life), True once it is ready, or why it cannot go on.
+hand (a heartbeat), True once it is ready, or why it cannot go on.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from kpcli.inference.finder import FaceFinder
 from kpcli.inference.upright import FacePredictor
 from kpcli.workflows.annotate.engines.pool import (
     STEP,
-    Beat,
     Ended,
+    Heartbeat,
     Message,
     Pool,
     Trace,
@@ -141,7 +141,7 @@ def _end_with_parent() -> None:
 
 
 _PR_SET_PDEATHSIG = 1
-"""Of Linux's prctl: the signal to get when the parent dies."""
+"""Option of Linux' prctl: the signal to get when the parent dies."""
 
 
 def _work(connection: Connection, job: Job, predictor: FacePredictor | None) -> None:
@@ -159,7 +159,7 @@ def _work(connection: Connection, job: Job, predictor: FacePredictor | None) -> 
     try:
         finder: FaceFinder = FaceFinder(job.options, predictor=predictor)
         connection.send(True)
-        beat = Beat(alive)
+        beat = Heartbeat(alive)
         while True:
             chunk = connection.recv()
             connection.send(run_chunk(chunk, job, finder, beat))

@@ -1,7 +1,7 @@
 """Chunks of work on a Ray cluster: Ray places the workers, `Pool` deals with what becomes of them.
 
 All nodes see the input, the output folder, the model's and the detector's files under the same
-paths; rows, overlays and signs of life go through the output folder. A worker has a folder of its
+paths; rows, overlays and heartbeats go through the output folder. A worker has a folder of its
 own there: process numbers, which tell the temporary files of one machine apart, repeat on others.
 """
 
@@ -26,8 +26,8 @@ from kpcli.inference.upright import FacePredictor
 from kpcli.version import __version__
 from kpcli.workflows.annotate.engines.pool import (
     STEP,
-    Beat,
     Ended,
+    Heartbeat,
     Message,
     Pool,
     Trace,
@@ -36,12 +36,12 @@ from kpcli.workflows.annotate.engines.pool import (
 )
 from kpcli.workflows.annotate.work import Chunk, ChunkResult, Job, run_chunk
 
-LIFE = "alive"
-"""In a worker's folder, the file that tells what it has in hand, and changes with every sign."""
+HEARTBEAT = "heartbeat"
+"""File in a worker's folder that names the file in its hand, and changes with every heartbeat."""
 OBJECT_STORE = 100 * 2**20
-"""Bytes of a cluster that we start: no more than words pass through it."""
+"""Bytes of the object store of a cluster that we start: only words pass through it."""
 _PATIENCE = 30.0
-"""Seconds without any worker, after which the user should know why nothing moves."""
+"""Seconds without any worker after which the user is told why nothing moves."""
 
 
 def run_ray(
@@ -109,11 +109,11 @@ class _Actor(Worker):
         self.sign = b""
         self.answer: Any = handle.prepare.remote(__version__, Path.cwd())
 
-    def life(self) -> str:
-        """The file of its chunk that it has in hand, if there is a new sign of life."""
+    def heartbeat(self) -> str:
+        """The file of its chunk that it has in hand, if there is a new heartbeat."""
         before, file = self.sign, ""
         with suppress(OSError):
-            self.sign = (self.folder / LIFE).read_bytes()
+            self.sign = (self.folder / HEARTBEAT).read_bytes()
             file = os.fsdecode(self.sign.partition(b" ")[2])
         return file if self.chunk and file in self.chunk.files and self.sign != before else ""
 
@@ -145,13 +145,13 @@ class _Actors(Pool[_Actor]):
         done, _ = ray.wait(list(owing), num_returns=len(owing), timeout=0)
         for worker in [owing[answer] for answer in done]:
             message = self._answer(worker)
-            if isinstance(message, Ended) and (file := worker.life()):
+            if isinstance(message, Ended) and (file := worker.heartbeat()):
                 yield worker, file
             yield worker, message
         if time.monotonic() - self._looked > STEP:
             self._looked = time.monotonic()
             for worker in list(self.workers):
-                if file := worker.life():
+                if file := worker.heartbeat():
                     yield worker, file
             self._complain()
 
@@ -212,16 +212,16 @@ class _Hand:
         """Do a chunk."""
         assert self._finder is not None
         try:
-            return run_chunk(chunk, self._job, self._finder, Beat(self._alive))
+            return run_chunk(chunk, self._job, self._finder, Heartbeat(self._heartbeat))
         except KpcliError as e:
             return e
         except Exception:
             return Trace(traceback.format_exc())
 
-    def _alive(self, file: str) -> None:
+    def _heartbeat(self, file: str) -> None:
         """Leave a sign, whole at any moment."""
         self._signs += 1
-        sign = self._job.staging / LIFE
+        sign = self._job.staging / HEARTBEAT
         with suppress(OSError):  # of a full disk, the rows will tell
             sign.with_suffix(".new").write_bytes(b"%d %b" % (self._signs, os.fsencode(file)))
             os.replace(sign.with_suffix(".new"), sign)

@@ -38,7 +38,7 @@ def run_serial(
 
 
 class _Clock:
-    """An alarm that every sign of life sets back; without signals, it never rings."""
+    """An alarm that every heartbeat sets back; without signals, it never rings."""
 
     def __init__(self, timeout: float) -> None:
         main = threading.current_thread() is threading.main_thread()

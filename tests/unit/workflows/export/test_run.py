@@ -15,7 +15,7 @@ from PIL import Image
 from kpcli.cells import cell_grid, encode
 from kpcli.dataset_csv import read_dataset, write_dataset
 from kpcli.errors import InputError, ModelError, UsageError
-from kpcli.exporters import content, drop_twins, foreign_twins
+from kpcli.exporters import content, drop_exports, foreign_exports
 from kpcli.model_bundle import ModelBundle, assets, write_card
 from kpcli.options import ExportOptions
 from kpcli.runtimes import keras_runtime
@@ -66,18 +66,18 @@ class Exporter:
     FILE = "model.fake"
     QUANTIZE = ("none", "int8")
 
-    def __init__(self, twin: object) -> None:
-        self.twin = twin
+    def __init__(self, export: object) -> None:
+        self.export = export
         self.calibration: list[np.ndarray] = []
 
     def export(
         self, weights: Path, path: Path, *, quantize: str, calibration: Sequence[np.ndarray]
     ) -> None:
         self.calibration = list(calibration)
-        path.write_text(f"twin {quantize}")
+        path.write_text(f"export {quantize}")
 
-    def open_twin(self, path: Path) -> object:
-        return self.twin
+    def open_export(self, path: Path) -> object:
+        return self.export
 
 
 @pytest.fixture
@@ -89,10 +89,10 @@ def bundle(tmp_path: Path) -> ModelBundle:
 
 
 def run(
-    monkeypatch: pytest.MonkeyPatch, bundle: ModelBundle, twin: object, keras: object = None,
+    monkeypatch: pytest.MonkeyPatch, bundle: ModelBundle, export: object, keras: object = None,
     **options: object,
 ) -> tuple[Exporter, list[str]]:  # fmt: skip
-    exporter = Exporter(twin)
+    exporter = Exporter(export)
     monkeypatch.setattr(workflow.EXPORTERS, "load", lambda name: exporter)
     monkeypatch.setattr(keras_runtime, "KerasRuntime", lambda weights: keras or Points())
     said: list[str] = []
@@ -132,7 +132,7 @@ def test_without_a_csv_it_says_that_the_crops_were_drawn(
     assert "give --csv" in said[-1]
 
 
-def test_a_copy_gets_the_twin_and_the_bundle_stays(
+def test_a_copy_gets_the_export_and_the_bundle_stays(
     bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = {p.name: p.read_bytes() for p in bundle.path.iterdir()}
@@ -140,7 +140,7 @@ def test_a_copy_gets_the_twin_and_the_bundle_stays(
     assert {p.name: p.read_bytes() for p in bundle.path.iterdir()} == before
     copy = ModelBundle.open(tmp_path / "new" / "copy")
     assert copy.card.exports["fake"]["file"] == "model.fake"
-    assert (copy.path / "model.fake").read_text() == "twin none"
+    assert (copy.path / "model.fake").read_text() == "export none"
     assert str(copy.path / "model.fake") in said[0]
     with pytest.raises(InputError, match="is there already"):
         run(monkeypatch, bundle, Points(), out=copy.path)
@@ -149,7 +149,7 @@ def test_a_copy_gets_the_twin_and_the_bundle_stays(
     assert {p.name: p.read_bytes() for p in bundle.path.iterdir()} == before
 
 
-def test_a_copy_whose_twin_is_refused_is_not_kept(
+def test_a_copy_whose_export_is_refused_is_not_kept(
     bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     csv = write_faces(tmp_path)
@@ -170,17 +170,17 @@ def test_int8_that_costs_too_much_is_not_kept(
     bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     csv = write_faces(tmp_path)
-    run(monkeypatch, bundle, Points(), csv=csv)  # an earlier, good twin
+    run(monkeypatch, bundle, Points(), csv=csv)  # an earlier, good export
     card = (bundle.path / "card.json").read_bytes()
     shift = 0.12 / 100 * 2 * EYES  # 0.12 points of NME
     with pytest.raises(ModelError, match=r"int8 costs 0\.12 points of NME") as caught:
         run(monkeypatch, bundle, Points(shift), quantize="int8", calibrate=csv)
     assert "--force" in caught.value.next_step
-    assert (bundle.path / "model.fake").read_text() == "twin none"
+    assert (bundle.path / "model.fake").read_text() == "export none"
     assert (bundle.path / "card.json").read_bytes() == card
     _, said = run(monkeypatch, bundle, Points(shift), quantize="int8", calibrate=csv, force=True)
     assert said[-1].startswith("warning: int8 costs 0.12 points of NME")
-    assert (bundle.path / "model.fake").read_text() == "twin int8"
+    assert (bundle.path / "model.fake").read_text() == "export int8"
     assert sorted(p.name for p in bundle.path.iterdir()) == ["card.json", "model.fake"]
 
 
@@ -197,7 +197,7 @@ def test_int8_within_the_limit_is_kept_and_calibrated_on_train(
     assert batch.std() > 20  # pictures, not blanks
 
 
-def test_a_twin_with_other_outputs_is_refused(
+def test_an_export_with_other_outputs_is_refused(
     bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ModelError, match="other outputs"):
@@ -237,7 +237,7 @@ def test_faces_without_a_label_or_a_picture_are_left_out(
     assert checks(bundle)["compared_on"] == "1 faces of faces.csv, val"
 
 
-def test_new_weights_drop_the_twins_of_old_ones_and_no_other_file(tmp_path: Path) -> None:
+def test_new_weights_drop_the_exports_of_old_ones_and_no_other_file(tmp_path: Path) -> None:
     for name in ("model.onnx", "model.tflite", "model.keras"):
         (tmp_path / name).write_text(name)
     for name in ("openvino", "saved_model"):
@@ -251,14 +251,14 @@ def test_new_weights_drop_the_twins_of_old_ones_and_no_other_file(tmp_path: Path
     write_card(tiny_card(exports=exports), tmp_path)
     (tmp_path / "saved_model" / "mine.txt").write_text("notes")
     (tmp_path / "model.tflite").write_text("model.tfLite")
-    assert [t.name for t in foreign_twins(tmp_path)] == ["model.tflite", "saved_model"]
-    drop_twins(tmp_path)
+    assert [t.name for t in foreign_exports(tmp_path)] == ["model.tflite", "saved_model"]
+    drop_exports(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "card.json", "model.keras", "model.tflite", "saved_model",
     ]  # fmt: skip
 
 
-def test_a_twin_s_place_that_the_user_has_is_refused_before_the_work(
+def test_an_export_s_place_that_the_user_has_is_refused_before_the_work(
     bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (bundle.path / "model.fake").write_text("mine")

@@ -19,7 +19,7 @@ EVIL = "a<script>alert(1)</script>.jpg"
 
 
 def made(folder: Path, **options: object) -> str:
-    path = report(ReportOptions((folder,), **options))  # type: ignore[arg-type]
+    path = report(ReportOptions((folder,), **options)).path  # type: ignore[arg-type]
     return path.read_text(encoding="utf-8")
 
 

@@ -60,7 +60,7 @@ def test_the_page_of_two_tables(tmp_path: Path) -> None:
     evil = "<script>x</script>.jpg"
     a = table(tmp_path, "a", [frame(evil, 1, face())])
     b = table(tmp_path, "b", [frame(evil, 1, moved(face(), 4))])
-    out = report(ReportOptions((a, b.parent), compare=True, out=tmp_path / "c.html"))
+    out = report(ReportOptions((a, b.parent), compare=True, out=tmp_path / "c.html")).path
     page = out.read_text()
     assert "<b>10.00</b>" in page
     assert "&lt;script&gt;x" in page
@@ -102,7 +102,7 @@ def test_the_page_of_an_evaluation(tmp_path: Path) -> None:
     comparison = [{"a": "default", "b": "other", "faces": 3, "difference": -0.25,
                    "interval": [-0.3, -0.2], "better": 80.0}]  # fmt: skip
     (folder / "comparison.json").write_text(json.dumps(comparison))
-    page = report(ReportOptions((folder,))).read_text()
+    page = report(ReportOptions((folder,))).path.read_text()
     assert "<b>3.00</b>NME %, 95 % interval 2.50 to 3.50" in page
     assert "hard (2 faces)" in page
     assert "subset &lt;b&gt;hard" in page
@@ -118,7 +118,7 @@ def test_two_evaluations(tmp_path: Path) -> None:
     a = evaluation(tmp_path / "a", [3.0, 9.5, 2.0, None])
     b = evaluation(tmp_path / "b", [2.0, 9.0, 2.5, 4.0], nme_mean=2.75, split="val")
     out = tmp_path / "c.html"
-    page = report(ReportOptions((a, b), compare=True, out=out)).read_text()
+    page = report(ReportOptions((a, b), compare=True, out=out)).path.read_text()
     assert "4 labels are in both, 3 of them found by both" in page
     assert "-0.333 points" in page  # (-1 - 0.5 + 0.5) / 3
     assert "B is better on 67% of them" in page
