@@ -46,7 +46,7 @@ def request(address: str, path: str, body: Any = None, **headers: str) -> tuple[
     for name, value in headers.items():
         asked.add_header(name.replace("_", "-"), value)
     try:
-        with urllib.request.urlopen(asked, timeout=60) as answer:
+        with urllib.request.urlopen(asked, timeout=600) as answer:
             status, content, kind = answer.status, answer.read(), answer.headers["Content-Type"]
     except urllib.error.HTTPError as e:
         status, content, kind = e.code, e.read(), e.headers["Content-Type"]

@@ -25,7 +25,8 @@ FAR, FARTHEST = 0.02, 0.15
 """Mean distance of a model's points from the label, in box sides: usual, and surely wrong."""
 FOLDS = 5
 PARTS = 8
-"""Ways in which shapes vary, by which a label's shape is explained."""
+"""Ways in which shapes vary, at most, by which a label's shape is explained: of few points or few
+faces fewer, for what has room to explain all explains mistakes too."""
 
 
 class Dataset:
@@ -140,7 +141,7 @@ def odd_shapes(shapes: NDArray[np.float64]) -> NDArray[np.float64]:
             continue
         centre = np.median(others, axis=0)
         _, _, parts = np.linalg.svd(others - centre, full_matrices=False)
-        parts = parts[:PARTS]
+        parts = parts[: max(1, min(PARTS, flat.shape[1] // 4, len(others) // 6))]
         left = whole[mine] - centre
         left = left - left @ parts.T @ parts
         left[~np.isfinite(flat[mine])] = 0
