@@ -66,8 +66,8 @@ class Exporter:
     FILE = "model.fake"
     QUANTIZE = ("none", "int8")
 
-    def __init__(self, export: object) -> None:
-        self.export = export
+    def __init__(self, runtime: object) -> None:
+        self.runtime = runtime
         self.calibration: list[np.ndarray] = []
 
     def export(
@@ -77,7 +77,7 @@ class Exporter:
         path.write_text(f"export {quantize}")
 
     def open_export(self, path: Path) -> object:
-        return self.export
+        return self.runtime
 
 
 @pytest.fixture
