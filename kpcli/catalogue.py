@@ -234,6 +234,7 @@ FORMATS: Table[Entry, DatasetFormat] = Table(
         "fiftyone": Entry("kpcli.formats.fiftyone", "FiftyOne's samples.json with key points"),
         "yolo": Entry("kpcli.formats.yolo", "YOLO pose labels, .txt in 0..1"),
         "text": Entry("kpcli.formats.text_points", "a .txt a picture, `x y` a line (LaPa)"),
+        "review": Entry("kpcli.formats.review", "labels corrected in `kpcli review`"),
         "annotated": Entry(
             "kpcli.formats.annotated", "tables of `kpcli annotate`, OpenFace, py-feat"
         ),
@@ -378,6 +379,15 @@ EXPORTERS: Table[Entry, ExporterModule] = Table(
         ),
     },
 )
+
+TARGETS: Mapping[str, Entry] = {
+    **EXPORTERS,
+    "web": Entry(
+        "kpcli.workflows.export.web.run",
+        "page.html: one file that runs model and detector in a browser, without a network",
+    ),
+}
+"""What ``kpcli export --to`` makes: exports for the bundle, and a page, which stands alone."""
 
 TABLES: Mapping[str, Table[Any, Any]] = {
     table.kind: table for table in (FORMATS, DETECTORS, ARCHITECTURES, WRITERS, RUNTIMES, EXPORTERS)

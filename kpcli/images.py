@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ def open_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
         If it is missing, empty, no picture, or larger than ``max_pixels``.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise OSError("a folder, pipe or device")
         heif = needs_heif(path)
         if heif:
             register_heif(path)
@@ -80,7 +83,7 @@ def check_size(size: tuple[int, int], path: Path, max_pixels: int = MAX_PIXELS) 
 
 def _is_empty(path: Path) -> bool:
     try:
-        return path.stat().st_size == 0
+        return path.is_file() and path.stat().st_size == 0
     except (OSError, ValueError):  # a name that no file can have
         return False
 
@@ -111,15 +114,16 @@ def read_image(path: Path) -> Pixels:
     """One picture as (H, W, 3) uint8 RGB, turned upright by its EXIF orientation.
 
     Alpha is blended over white, 16-bit and float gray are scaled to 8 bits, CMYK and palettes
-    are converted; of an animation, the first frame.
+    are converted; of an animation, the first frame; of a JPEG or PNG whose end is missing, what
+    there is.
 
     Raises
     ------
     InputError
-        If it is missing, empty, damaged, truncated or too large.
+        If it is missing, empty, damaged or too large.
     """
     with open_image(path) as image:
-        return decode(image, path)
+        return decode_to_its_end(image, path)[0]
 
 
 def decode(image: Image.Image, path: Path) -> Pixels:
@@ -155,15 +159,19 @@ def decode_to_its_end(image: Image.Image, path: Path) -> tuple[Pixels, str]:
             return decode(again, path), e.actual
 
 
+_SWITCH = threading.Lock()
+
+
 @contextmanager
 def _without_end() -> Iterator[None]:
-    """Have Pillow read pictures that are cut short."""
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
-    ImageFile.LOAD_TRUNCATED_IMAGES = True
-    try:
-        yield
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
+    """Have Pillow read pictures that are cut short; the switch is one for all threads."""
+    with _SWITCH:
+        before = ImageFile.LOAD_TRUNCATED_IMAGES
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _wide_colour(pixels: Pixels, path: Path) -> Pixels:

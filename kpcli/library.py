@@ -15,12 +15,16 @@ from kpcli.choices import checked, shows_fields
 from kpcli.errors import shown
 from kpcli.options import (
     AnnotateOptions,
+    AnonymiseOptions,
     AugmentOptions,
     EvalOptions,
     ExportOptions,
+    LiveOptions,
     MergeOptions,
     PrepareOptions,
     ReportOptions,
+    ReviewOptions,
+    SuggestOptions,
     TrainOptions,
 )
 
@@ -29,10 +33,14 @@ if TYPE_CHECKING:
 
     from kpcli.model_bundle import ModelBundle
     from kpcli.workflows.annotate.report import Report
+    from kpcli.workflows.anonymise.report import Report as Anonymised
     from kpcli.workflows.evaluate.result import Evaluation
-    from kpcli.workflows.export.run import Exported
+    from kpcli.workflows.export.exported import Exported
+    from kpcli.workflows.live.report import LiveReport
     from kpcli.workflows.prepare.report import Prepared
     from kpcli.workflows.report.run import WrittenPage
+    from kpcli.workflows.review.run import Reviewed
+    from kpcli.workflows.review.suggest import Suggested
 
 Name = str | Path
 
@@ -78,6 +86,89 @@ def annotate(
     options = AnnotateOptions(**checked(AnnotateOptions, values))
     with bars(verbose):
         return annotate(options)
+
+
+@shows_fields(AnonymiseOptions)
+def anonymise(
+    inputs: Name | Iterable[Name],
+    *,
+    out: Name = "anonymised",
+    verbose: bool = False,
+    **choices: Any,
+) -> Anonymised:
+    """Write copies of pictures and videos in which faces are covered, without metadata.
+
+    Parameters
+    ----------
+    inputs : path, or several
+        A folder, or files.
+    out : path
+        Folder for the results.
+    verbose : bool
+        Show a progress bar.
+    **choices
+        Fields of `kpcli.AnonymiseOptions`, such as ``how="fill"`` or ``keep="keep.csv"``.
+
+    Returns
+    -------
+    Report
+        ``counts`` of files by status, ``faces`` covered, ``doubtful``, ``bare``, ``exit_code``.
+        A file that cannot be read is counted there, and has no copy; it raises nothing.
+
+    Raises
+    ------
+    KpcliError
+        If the input, the output or a CSV cannot be used at all.
+
+    Examples
+    --------
+    >>> report = anonymise("photos", out="anonymised", how="fill")
+    >>> print(report.summary())
+    """
+    from kpcli.progress import bars
+    from kpcli.workflows.anonymise.run import anonymise
+
+    one_folder = isinstance(inputs, str | Path) and Path(inputs).is_dir()
+    values = {"folder": one_folder, **choices, "inputs": inputs, "out": out}
+    options = AnonymiseOptions(**checked(AnonymiseOptions, values))
+    with bars(verbose):
+        return anonymise(options)
+
+
+@shows_fields(LiveOptions)
+def live(source: Name = "", *, verbose: bool = False, **choices: Any) -> LiveReport:
+    """Show the faces of a camera, a video or a stream, as they come; call it in the main thread.
+
+    Parameters
+    ----------
+    source : path or str
+        A video, or a URL (the only case in which kpcli connects to anything); "": the camera
+        that ``camera`` names.
+    verbose : bool
+        Print what begins.
+    **choices
+        Fields of `kpcli.LiveOptions`, such as ``camera="1"`` or ``record="out", headless=True``.
+
+    Returns
+    -------
+    LiveReport
+        Counts of frames, ``delay_ms``, ``written`` files, ``problem``, ``exit_code``. A camera
+        that is unplugged in the middle is told there; it raises nothing.
+
+    Raises
+    ------
+    KpcliError
+        If the source, the display, the model or the folder cannot be used at all.
+
+    Examples
+    --------
+    >>> report = live(camera="1", record="session_1", seconds=60)
+    >>> table = read_landmarks("session_1")
+    """
+    from kpcli.workflows.live.run import live
+
+    choices = {**choices, "source": str(source), "camera": str(choices.get("camera", "0"))}
+    return live(LiveOptions(**checked(LiveOptions, choices)), say=_say(verbose))
 
 
 @shows_fields(MergeOptions)
@@ -127,6 +218,68 @@ def report(folders: Name | Iterable[Name], **choices: Any) -> WrittenPage:
     from kpcli.workflows.report.run import report
 
     return report(ReportOptions(**checked(ReportOptions, {**choices, "folders": folders})))
+
+
+@shows_fields(SuggestOptions)
+def suggest(source: Name, *, verbose: bool = False, **choices: Any) -> Suggested:
+    """The faces and frames that most deserve a look, or a label.
+
+    Parameters
+    ----------
+    source : path
+        An output folder of annotate, or a CSV of prepare.
+    verbose : bool
+        Show progress bars.
+    **choices
+        Fields of `kpcli.SuggestOptions`, such as ``n=20``.
+
+    Returns
+    -------
+    Suggested
+        ``candidates``, the first first, each with ``file``, ``frame``, ``face``, ``reasons``.
+
+    Raises
+    ------
+    KpcliError
+        If the results, the model or an option cannot be used.
+    """
+    from kpcli.progress import bars
+    from kpcli.workflows.review.suggest import suggest
+
+    values = {**choices, "source": source}
+    with bars(verbose):
+        return suggest(SuggestOptions(**checked(SuggestOptions, values)))
+
+
+@shows_fields(ReviewOptions)
+def review(source: Name, *, verbose: bool = False, **choices: Any) -> Reviewed:
+    """Serve the page on which landmarks are corrected, until it is interrupted (Ctrl-C).
+
+    Parameters
+    ----------
+    source : path
+        An output folder of annotate, or a CSV of prepare.
+    verbose : bool
+        Print the page's address.
+    **choices
+        Fields of `kpcli.ReviewOptions`, such as ``port=8000`` or ``browser=False``.
+
+    Returns
+    -------
+    Reviewed
+        ``folder`` of the corrections, which `prepare` reads, and ``counts`` by status.
+
+    Raises
+    ------
+    KpcliError
+        If the results, the folder, the port or an option cannot be used.
+    """
+    from kpcli.progress import bars
+    from kpcli.workflows.review.run import review
+
+    values = {**choices, "source": source}
+    with bars(verbose):
+        return review(ReviewOptions(**checked(ReviewOptions, values)), _say(verbose))
 
 
 @shows_fields(PrepareOptions)
@@ -260,7 +413,7 @@ def export(bundle: Name, *, to: str, verbose: bool = False, **choices: Any) -> E
     bundle : path or str
         A bundle folder, or an embedded model's name (then ``out`` is needed).
     to : str
-        ``onnx``, ``litert``, ``openvino`` or ``saved_model``.
+        ``onnx``, ``litert``, ``openvino``, ``saved_model``, or ``web``: a page for browsers.
     verbose : bool
         Print what the checks gave.
     **choices
@@ -277,11 +430,12 @@ def export(bundle: Name, *, to: str, verbose: bool = False, **choices: Any) -> E
         If the bundle cannot be exported, a package is missing, or int8 loses too much.
     """
     from kpcli.progress import bars
-    from kpcli.workflows.export.run import export
+    from kpcli.workflows.export import run, web
 
-    values = {**choices, "bundle": str(bundle), "to": to}
+    options = ExportOptions(**checked(ExportOptions, {**choices, "bundle": str(bundle), "to": to}))
     with bars(verbose):
-        return export(ExportOptions(**checked(ExportOptions, values)), _say(verbose))
+        write = web.write_page if to == "web" else run.export
+        return write(options, _say(verbose))
 
 
 def read_landmarks(path: Name, *, long: bool = False) -> pd.DataFrame:

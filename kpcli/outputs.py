@@ -15,6 +15,7 @@ exports (`kpcli.exporters`).
 from __future__ import annotations
 
 import os
+import socket
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -94,11 +95,14 @@ class Outputs:
         InputError
             Naming the file.
         """
-        for path in (self._state, *sorted(self._state.glob("*"))):
-            if path.is_symlink():
-                raise InputError(
-                    f"{path}: a link, which kpcli does not follow", next_step="remove it"
-                )
+        for path in (self._state, *sorted(self._state.glob("*")), *self._state.glob("*/*")):
+            try:
+                kind = stat.S_IFMT(path.lstat().st_mode)
+            except FileNotFoundError:  # nothing yet, or another run's that has just gone
+                continue
+            if kind not in (stat.S_IFREG, stat.S_IFDIR):
+                what = "a link, which kpcli does not follow" if path.is_symlink() else "no file"
+                raise InputError(f"{path}: {what}", next_step="remove it")
         for name in names:
             for foreign in self.foreign(name):
                 raise self._in_the_way(foreign)
@@ -293,3 +297,8 @@ def files_below(folder: Path) -> list[str]:
     for here, _, names in os.walk(folder):
         found += [(Path(here) / name).relative_to(folder).as_posix() for name in names]
     return sorted(found)
+
+
+def writer() -> str:
+    """What tells this process's records apart from those of others, also on other machines."""
+    return f"{socket.gethostname()}-{os.getpid()}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from typing import Any
 
@@ -10,25 +12,33 @@ from typer.core import TyperGroup
 
 from kpcli.cli import (
     annotate,
+    anonymise,
     bench,
     evaluate,
     export,
     info,
     inspect,
+    live,
     merge,
     prepare,
     report,
+    review,
+    suggest,
     train,
 )
 from kpcli.cli.shared import add
 from kpcli.cli.terminal import steady
-from kpcli.errors import EXIT_INTERRUPTED, KpcliError
+from kpcli.errors import EXIT_INTERRUPTED, InputError, KpcliError
 from kpcli.version import __version__
 
 _ORDER = (
     "annotate",
+    "anonymise",
+    "live",
     "merge",
     "report",
+    "suggest",
+    "review",
     "prepare",
     "train",
     "eval",
@@ -38,6 +48,13 @@ _ORDER = (
     "bench",
 )
 """Commands in the order of ``--help``: first what most people come for."""
+
+
+NO_BUG = frozenset((
+    errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP,
+    errno.ENAMETOOLONG, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS, errno.ESTALE,
+))  # fmt: skip
+"""What the disk says of names, rights and room; where no command foresaw it, it is said here."""
 
 
 class _Root(TyperGroup):
@@ -71,8 +88,12 @@ def _root(
 
 
 app.add_typer(annotate.app, name="annotate")
+app.add_typer(anonymise.app, name="anonymise")
+add(app, "live", live.command)
 add(app, "merge", merge.command)
 add(app, "report", report.command)
+add(app, "suggest", suggest.command)
+add(app, "review", review.command)
 add(app, "prepare", prepare.command)
 add(app, "train", train.command)
 add(app, "eval", evaluate.command)
@@ -94,6 +115,17 @@ def _main() -> None:
     except KpcliError as e:
         print(f"error: {e}", file=sys.stderr)
         sys.exit(e.exit_code)
+    except OSError as e:
+        if e.errno not in NO_BUG:
+            raise
+        where = os.fsdecode(e.filename) if isinstance(e.filename, str | bytes) else "the disk"
+        said = InputError(
+            f"{where}: cannot be used",
+            actual=e.strerror or str(e),
+            next_step="look at its name, your rights there and the room that is left",
+        )
+        print(f"error: {said}", file=sys.stderr)
+        sys.exit(said.exit_code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)

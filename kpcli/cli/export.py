@@ -30,17 +30,30 @@ def command(
     split: Annotated[str, typer.Option(help="The rows to check on.")] = _D.split,
     out: Annotated[
         Path | None,
-        typer.Option(help="Make a copy of the bundle there, with the export.", show_default="none"),
+        typer.Option(
+            help="Make a copy of the bundle there, with the export; of web, the page.",
+            show_default="none; page.html",
+        ),
     ] = _D.out,
+    example: Annotated[
+        bool, typer.Option("--example", help="With a script that runs the export without kpcli.")
+    ] = _D.example,
+    web_runtime: Annotated[
+        Path | None,
+        typer.Option(
+            help="For web: the npm package onnxruntime-web, .tgz or folder.",
+            show_default="in this folder",
+        ),
+    ] = _D.web_runtime,
     force: Annotated[
         bool, typer.Option("--force", help="Keep an int8 export that lost too much.")
     ] = _D.force,
     root: Root = _D.root,
 ) -> None:
-    """Write a model for another runtime, checked against Keras.
+    """Write a model for another runtime, checked against Keras, or a page for browsers.
 
     It comes into the model's bundle. Embedded models stay as they are: give --out a folder for a
-    copy.
+    copy. A page stands alone.
     """
     from kpcli.library import export
 

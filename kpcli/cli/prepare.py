@@ -31,10 +31,12 @@ def command(
         ),
     ] = _DEFAULTS.scheme,
     val: Annotated[
-        float, typer.Option(help="Share of train to cut off for validation, by group.")
+        float,
+        typer.Option(min=0, max=0.9, help="Share of train to cut off for validation, by group."),
     ] = _DEFAULTS.val,
     test: Annotated[
-        float, typer.Option(help="Share of train to cut off for the test, by group.")
+        float,
+        typer.Option(min=0, max=0.9, help="Share of train to cut off for the test, by group."),
     ] = _DEFAULTS.test,
     split: Annotated[
         str | None,
@@ -61,7 +63,9 @@ def command(
             "sizes in the label file tell."
         ),
     ] = _DEFAULTS.exif,
-    seed: Annotated[int, typer.Option(help="Seed of the cut and of the preview.")] = _DEFAULTS.seed,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the cut and of the preview.")
+    ] = _DEFAULTS.seed,
     face_box: Annotated[
         PrepareBox,
         typer.Option(help="file: the dataset's box if it has one; points: always derived."),

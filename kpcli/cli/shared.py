@@ -6,14 +6,17 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
-from kpcli.catalogue import ARCHITECTURES, EXPORTERS, FORMATS, RUNTIMES
+from kpcli.catalogue import ARCHITECTURES, FORMATS, RUNTIMES, TARGETS
 from kpcli.cli.config import CONFIG, read_config
+from kpcli.errors import InputError
+from kpcli.options import Device, Smoothing, Tta
 
 FACES, VIDEO, OUTPUT, RUN = "Faces", "Video", "Output", "Run"
 """Panels of ``--help``; those of a command stand in this order."""
@@ -28,7 +31,7 @@ else:  # Typer prints and checks the names that the catalogue has
     FormatName = Literal[tuple(FORMATS)]
     ArchitectureName = Literal[tuple(ARCHITECTURES)]
     RuntimeName = Literal["auto", *RUNTIMES]
-    TargetName = Literal[tuple(EXPORTERS)]
+    TargetName = Literal[tuple(TARGETS)]
 
 Model = Annotated[
     str, typer.Option(help="A bundle folder, or an embedded model's name.", rich_help_panel=FACES)
@@ -36,6 +39,54 @@ Model = Annotated[
 Runtime = Annotated[
     RuntimeName,
     typer.Option(help="Library that runs the model; auto: the fastest.", rich_help_panel=FACES),
+]
+OnDevice = Annotated[
+    Device, typer.Option(help="Where the detector and the model run.", rich_help_panel=FACES)
+]
+WithTta = Annotated[
+    Tta, typer.Option(help="flip: look at each face mirrored too.", rich_help_panel=FACES)
+]
+ByDetector = Annotated[
+    str,
+    typer.Option(
+        help="How faces are found: builtin, haar[:FILE], boxes_file:CSV ...", rich_help_panel=FACES
+    ),
+]
+MaxFaces = Annotated[
+    int, typer.Option(min=0, help="At most so many faces a frame; 0: all.", rich_help_panel=FACES)
+]
+MinConfidence = Annotated[
+    float,
+    typer.Option(
+        min=0, max=1, help="Leave out faces of a lower confidence.", rich_help_panel=FACES
+    ),
+]
+Draw = Annotated[
+    str,
+    typer.Option(
+        metavar="KIND,...",
+        help="What is drawn: landmarks, points, mesh, edges, box, ids, names, stickers:NAME, swap, "
+        "makeup, blur-background, none; points:red.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+DrawSize = Annotated[
+    float,
+    typer.Option(
+        min=0.1, max=20, help="Times the width of lines, points, text.", rich_help_panel=OUTPUT
+    ),
+]
+Smooth = Annotated[
+    Smoothing,
+    typer.Option(
+        help="one-euro: also columns of points steadied over time.", rich_help_panel=VIDEO
+    ),
+]
+DetectEvery = Annotated[
+    int,
+    typer.Option(
+        min=0, help="Detect every Nth frame; 0: where something changes.", rich_help_panel=VIDEO
+    ),
 ]
 DetectSize = Annotated[
     int,
@@ -96,6 +147,42 @@ class Command(TyperCommand):
         for name, records in sorted(panels.items(), key=lambda item: _PANELS.index(item[0])):
             with formatter.section(name):
                 formatter.write_dl(records)
+
+
+class FolderOrFile(TyperGroup):
+    """``kpcli annotate DIR`` is ``kpcli annotate folder DIR``; with files, ``file``.
+
+    So is ``kpcli anonymise``.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = [*self._word(ctx, args), *args]
+        return super().parse_args(ctx, args)
+
+    def _word(self, ctx: Any, args: list[str]) -> list[str]:
+        """The command that was left out; none where a command was meant, or in completion."""
+        mistyped = not Path(args[0]).exists() and get_close_matches(args[0], self.commands)
+        if mistyped or ctx.resilient_parsing:
+            return []
+        parser = self.commands["folder"].make_parser(ctx)
+        parser.ignore_unknown_options = True  # the command itself complains of them
+        parser.allow_interspersed_args = True
+        options, more, _ = parser.parse_args(list(args))
+        paths = [p for p in (options.get("directory"), *more) if isinstance(p, str)]
+        if len(paths) == 1 and Path(paths[0]).is_dir():
+            return ["folder"]
+        if not paths or any(Path(path).exists() for path in paths):
+            return ["file"]
+        raise InputError(
+            f"{paths[0]}: there is no such folder or file",
+            next_step=f"kpcli {self.name} folder DIR, or kpcli {self.name} file FILE...",
+        )
+
+
+def option(panel: str, help: str, *names: str, **more: Any) -> Any:
+    """An option of a panel of ``--help``."""
+    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
 
 
 def also_takes(options: Callable[..., None]) -> Callable[[F], F]:

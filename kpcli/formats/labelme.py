@@ -1,4 +1,9 @@
-"""labelme: a JSON a picture, with points by label; ``group_id`` tells faces apart."""
+"""labelme: a JSON a picture, with points by label; ``group_id`` tells faces apart.
+
+Its canvas draws the picture from (0, 0) on and keeps the places of clicks in the painter's
+coordinates (``Canvas.transformPos`` of labelme/widgets/canvas.py): a pixel reaches from its number
+to the next, and the first one's centre is (0.5, 0.5).
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,7 @@ from kpcli.formats.reading import encoding_of, head, read_json
 from kpcli.formats.shapes import Shapes, Spot, bounding, faces
 from kpcli.types import Reject, Sample
 
+EDGE = 0.5
 _OCCLUDED = ("occluded", "hidden", "invisible")
 
 
@@ -48,7 +54,7 @@ def _faces(content: Any, path: Path, picture_beside: PicturesBeside) -> list[Nam
     for shape in content["shapes"]:
         group = shape.get("group_id")
         key = "" if group is None else str(group)
-        places = [(float(x), float(y)) for x, y in shape["points"]]
+        places = [(float(x) - EDGE, float(y) - EDGE) for x, y in shape["points"]]
         kind = shape.get("shape_type") or ("point" if len(places) == 1 else "polygon")
         if kind == "point":
             ((x, y),) = places

@@ -3,6 +3,10 @@
 Points are named by a region attribute (the first of `NAMES`, else the only one); a further
 attribute of `GROUPS` tells faces apart, else a rectangle around them. A polyline is a face whose
 points are numbered.
+
+Its numbers are whole pixels: the place of a click in the canvas, counted from 0, times the scale,
+rounded (``Math.round(_via_click_x0 * _via_canvas_scale)`` of via.js). Of a picture in its own size
+that is the number of the pixel that was clicked, so (0, 0) is the first one's centre.
 """
 
 from __future__ import annotations

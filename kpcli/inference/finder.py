@@ -22,6 +22,7 @@ from kpcli.inference.identity import Scene, Tracker, same_scene, scene_of
 from kpcli.inference.measures import measure
 from kpcli.inference.propagation import Follower
 from kpcli.inference.smoothing import OneEuro
+from kpcli.inference.suitability import check_detector
 from kpcli.inference.upright import FacePredictor, Look, landmarks
 from kpcli.model_bundle import ModelBundle
 from kpcli.options import NO_SMOOTHING, FaceOptions
@@ -52,6 +53,8 @@ class FaceFinder:
 
     Attributes
     ----------
+    card : ModelCard
+        The model's.
     scheme : LandmarkScheme
         Of the points.
     runtime_line : str
@@ -86,19 +89,7 @@ class FaceFinder:
         self._detector = detector or create_detector(
             options.detector, options.detect_size, options.device
         )
-        if predictor is None:
-            from kpcli.inference.predictor import Predictor
-
-            predictor = Predictor(
-                ModelBundle.open(options.model),
-                options.runtime,
-                tta=options.tta,
-                device=options.device,
-            )
-        self._predictor = predictor
-        self.scheme = predictor.card.landmark_scheme
-        self.runtime_line = str(getattr(predictor, "runtime_line", ""))
-        self._pose = options.pose and self.scheme.name == IBUG68.name
+        self._take(predictor or _predictor(options))
         self._smooth = options.smooth != NO_SMOOTHING
         # Boxes that are given are not to be improved upon, unless they are few.
         self._given = DETECTORS.load(options.detector.partition(":")[0]).GIVEN
@@ -107,6 +98,31 @@ class FaceFinder:
         self._glancing = self._detector if isinstance(self._detector, GlancingDetector) else None
         self._every = options.detect_every or (0 if self._glancing else 1)
         self._begin(None)
+
+    def use_model(self, model: str) -> None:
+        """Another model from the next frame on; the faces keep their ids.
+
+        Raises
+        ------
+        KpcliError
+            If it cannot be used; then the old one stays.
+        """
+        options = replace(self.options, model=model)
+        predictor = _predictor(options)
+        check_detector(predictor.card, options.detector)
+        before = self.scheme
+        self.options = options
+        self._take(predictor)
+        if self.scheme != before:
+            self._follower = Follower(self._every, self.scheme)
+            self._filters.clear()
+
+    def _take(self, predictor: FacePredictor) -> None:
+        self._predictor = predictor
+        self.card = predictor.card
+        self.scheme = predictor.card.landmark_scheme
+        self.runtime_line = str(getattr(predictor, "runtime_line", ""))
+        self._pose = self.options.pose and self.scheme.name == IBUG68.name
 
     def picture(self, picture: str | Path | Pixels) -> tuple[Face, ...]:
         """The faces of a file, or of pixels (H, W, 3) uint8 RGB, best first.
@@ -153,6 +169,9 @@ class FaceFinder:
         """The faces of a video's next frame, by id; a frame of another source begins anew."""
         if frame.source != self._tracked:
             self._begin(frame.source)
+        if not self._follows(frame):
+            (faces,) = self._predict([frame], self._detect([frame]))
+            return self._given_out(frame, faces)
         return self._given_out(frame, self._where_they_went(frame))
 
     def _begin(self, source: Path | None) -> None:
@@ -247,6 +266,13 @@ class FaceFinder:
         if self.options.measures:
             face = replace(face, measures=measure(face, self.scheme, frame.pixels))
         return face
+
+
+def _predictor(options: FaceOptions) -> FacePredictor:
+    from kpcli.inference.predictor import Predictor
+
+    bundle = ModelBundle.open(options.model)
+    return Predictor(bundle, options.runtime, tta=options.tta, device=options.device)
 
 
 def find_faces(picture: str | Path | Pixels, **choices: Any) -> tuple[Face, ...]:

@@ -9,7 +9,7 @@ from kpcli.errors import ModelError
 from kpcli.model_bundle import ModelBundle
 from kpcli.options import AUTO
 from kpcli.runtimes.probe import check_outputs
-from kpcli.runtimes.processor import int8_is_fast
+from kpcli.runtimes.processor import int8_is_fast, int8_verdict
 
 FLOAT = "onnx_float"
 _limit = 0
@@ -61,6 +61,22 @@ def usable(bundle: ModelBundle) -> list[str]:
     """
     names = [name for name in catalogue.RUNTIMES if _lacks(bundle, name) is None]
     return names if int8_is_fast() else sorted(names, key=lambda name: name != FLOAT)
+
+
+def choice(bundle: ModelBundle) -> str:
+    """Which of the bundle's exports ``--runtime auto`` takes here, of which, and why.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
+    name, names = _fastest(bundle, AUTO), usable(bundle)
+    said = f"{name} of {', '.join(names)}"
+    if {"onnx", FLOAT} <= set(names):
+        fast, reason = int8_verdict()
+        return f"{said}: int8 is {'fast' if fast else 'slow'} here, {reason}"
+    return f"{said}: the first of these that the bundle holds and that is installed"
 
 
 def _fastest(bundle: ModelBundle, device: str) -> str:

@@ -73,13 +73,13 @@ class OnnxRuntime:
             raise ModelError(f"{path}: cannot be loaded", actual=f"{type(e).__name__}: {e}") from e
         self._input = self._session.get_inputs()[0].name
         # int8 exports take the picture's bytes, others float32.
-        takes_bytes = self._session.get_inputs()[0].type == "tensor(uint8)"
-        self._type = np.uint8 if takes_bytes else np.float32
+        self.takes_bytes = self._session.get_inputs()[0].type == "tensor(uint8)"
+        self._type = np.uint8 if self.takes_bytes else np.float32
         self._outputs = [output.name for output in self._session.get_outputs()]
         used = self._session.get_providers()[0]
         if used != providers[0] and device != AUTO:  # it goes on with the processor, silently
             raise _not_here(device, self._session.get_providers())
-        number = "int8" if takes_bytes else "float32"
+        number = "int8" if self.takes_bytes else "float32"
         on = used.removesuffix("ExecutionProvider")
         self.line = f"ONNX Runtime {onnxruntime.__version__} on {on}, {number}"
 

@@ -14,9 +14,14 @@ INT8_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}
 """Linux' names of the instructions that multiply and add int8 at once."""
 
 
-@cache
 def int8_is_fast(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether int8 networks are faster here than float32 ones, and exact.
+    """Whether int8 networks are faster here than float32 ones, and exact; see `int8_verdict`."""
+    return int8_verdict(cpuinfo)[0]
+
+
+@cache
+def int8_verdict(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[bool, str]:
+    """Whether int8 networks are faster here than float32 ones, and exact; and what says so.
 
     Without such instructions ONNX Runtime's int8 kernels take longer than float32's, and on x86
     their 16-bit sums may saturate (onnxruntime.ai, "Quantize ONNX models"). 64-bit ARM processors
@@ -26,9 +31,13 @@ def int8_is_fast(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     try:
         text = cpuinfo.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return platform.machine().lower() in ("arm64", "aarch64")
-    flags = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
-    return bool(flags and INT8_FLAGS & set(flags[1].split()))
+        machine = platform.machine()
+        return machine.lower() in ("arm64", "aarch64"), f"of a processor {machine}"
+    found = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
+    flags = sorted(INT8_FLAGS & set(found[1].split())) if found else []
+    if flags:
+        return True, f"the processor has {', '.join(flags)}"
+    return False, f"the processor has none of {', '.join(sorted(INT8_FLAGS))}"
 
 
 def only_by_onnx(device: str) -> None:

@@ -26,7 +26,7 @@ VIDEOS = frozenset((
     ".vob",
 ))
 # fmt: on
-DRAWN = ("annotate", "eval", "inspect", "preview", "train")
+DRAWN = ("annotate", "anonymise", "eval", "inspect", "preview", "review", "train")
 """Commands whose pictures are no input of annotate; those that prepare takes out of a dataset's
 file are.
 """

@@ -20,6 +20,7 @@ import numpy as np
 
 from kpcli.catalogue import Detector
 from kpcli.detectors import create_detector
+from kpcli.detectors.builtin import BUNDLE
 from kpcli.errors import InputError, ModelError
 from kpcli.files import check_writable
 from kpcli.images import read_image, write_image
@@ -27,12 +28,13 @@ from kpcli.inference.predictor import Predictor
 from kpcli.model_bundle import LANDMARKS, ModelBundle
 from kpcli.options import BenchOptions
 from kpcli.outputs import Outputs
-from kpcli.runtimes import usable
+from kpcli.runtimes import choice, usable
 from kpcli.sources.folder import is_video, list_media
 from kpcli.types import Frame, Pixels
 from kpcli.version import __version__
 
 BATCHES = (1, 16)
+BUILTIN = "builtin"
 MOST_PICTURES = 16
 PROCESSES = 2
 """Runs of each measurement that starts a process."""
@@ -93,6 +95,8 @@ def _measure(
     files = _files(options, folder)
     pictures = [read_image(path) for path in files]
     detector = create_detector(options.detector)
+    for line in _choices(options, bundle):
+        say(line)
     timings = [_process([sys.executable, "-m", "kpcli", "--version"], "kpcli --version", "")]
     timings.append(_detector(detector, options, pictures))
     for runtime in usable(bundle):
@@ -105,6 +109,14 @@ def _measure(
     of = f"{len(files)} pictures" if options.pictures else "drawn pictures, each taken as one face"
     say(f"{of}; detector {options.detector}; {_machine()['cpu']}")
     return timings
+
+
+def _choices(options: BenchOptions, bundle: ModelBundle) -> list[str]:
+    """What ``--runtime auto`` takes, for the model and for a detector that has a choice."""
+    lines = [f"{options.model}: {choice(bundle)}"]
+    if options.detector == BUILTIN:
+        lines.append(f"detector {BUILTIN}: {choice(ModelBundle.open(BUNDLE))}")
+    return lines
 
 
 def _files(options: BenchOptions, folder: Path) -> list[Path]:
@@ -215,6 +227,7 @@ def _write(path: Path, options: BenchOptions, timings: Sequence[Timing]) -> None
         "detector": options.detector,
         "threads": options.threads,
         "pictures": [str(p) for p in options.pictures] or "drawn",
+        "choices": _choices(options, ModelBundle.open(options.model)),
         "timings": [asdict(t) for t in timings],
     }
     with _outputs(path).replacing(path.name) as temporary:

@@ -12,7 +12,7 @@ results are equal bytes.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from itertools import groupby
@@ -187,23 +187,35 @@ def read_frames(
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.reader(file)
-            names = next(reader, [])
-            n = sum(name.startswith("x_") for name in names)
-            extras = [e for e in Extra if n and e.columns(n)[0] in names]
-            if not n or names != columns(n, extras):
-                raise InputError(f"{path}: not a landmarks.csv of `kpcli annotate`")
-            index = {name: i for i, name in enumerate(names)}
-            for (name, number), rows in groupby(reader, key=lambda row: tuple(row[:2])):
-                group = [_checked(row, index, path, reader.line_num) for row in rows]
-                seconds = float(group[0][2])
-                faces = tuple(
-                    _face(r, index, n, extras) for r in group if r[index["success"]] == "1"
-                )
-                width, height, moving = describe(name, int(number))
-                yield FrameFaces(name, int(number), seconds, width, height, faces, moving)
+            yield from parse_frames(file, path, describe)
     except FileNotFoundError as e:
         raise InputError(f"{path}: there is no such file") from e
+
+
+def parse_frames(
+    lines: Iterable[str], path: Path, describe: Callable[[str, int], tuple[int, int, bool]]
+) -> Iterator[FrameFaces]:
+    """The frames in lines that begin with the header; ``path`` is for messages.
+
+    Raises
+    ------
+    InputError
+        As `read_frames` does.
+    """
+    try:
+        reader = csv.reader(lines)
+        names = next(reader, [])
+        n = sum(name.startswith("x_") for name in names)
+        extras = [e for e in Extra if n and e.columns(n)[0] in names]
+        if not n or names != columns(n, extras):
+            raise InputError(f"{path}: not a landmarks.csv of `kpcli annotate`")
+        index = {name: i for i, name in enumerate(names)}
+        for (name, number), rows in groupby(reader, key=lambda row: tuple(row[:2])):
+            group = [_checked(row, index, path, reader.line_num) for row in rows]
+            seconds = float(group[0][2])
+            faces = tuple(_face(r, index, n, extras) for r in group if r[index["success"]] == "1")
+            width, height, moving = describe(name, int(number))
+            yield FrameFaces(name, int(number), seconds, width, height, faces, moving)
     except (UnicodeDecodeError, csv.Error, ValueError) as e:
         raise InputError(f"{path}: a damaged landmarks.csv", actual=str(e)) from e
 

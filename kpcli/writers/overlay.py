@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import cv2
 import numpy as np
 
-from kpcli.drawing import draw_landmarks
 from kpcli.errors import InputError
 from kpcli.media import open_container, picture_stream
 from kpcli.options import ALL_FRAMES, FrameSelection
-from kpcli.schemes import LandmarkScheme
-from kpcli.types import Face, Pixels
+from kpcli.types import Pixels
 from kpcli.writers.overlay_sound import Sound
 
 if TYPE_CHECKING:
@@ -42,13 +39,6 @@ def overlay_name(file: str, *, moving: bool) -> str:
     return file + (".mp4" if moving else ".jpg")
 
 
-def draw_faces(pixels: Pixels, faces: Sequence[Face], scheme: LandmarkScheme) -> None:
-    """Draw points, edges, box and id of every face onto (H, W, 3) ``pixels``, in place."""
-    for face in faces:
-        label = f"{face.track}  {face.confidence:.2f}"
-        draw_landmarks(pixels, face.points, scheme, box=face.box, label=label)
-
-
 class VideoOverlay:
     """An H.264 MP4 that browsers play, with the source's frame times and, where MP4 can, sound.
 
@@ -66,16 +56,24 @@ class VideoOverlay:
         Which of its frames come.
     fps : float
         Frames a second: every picture stays until the next; 0: as the source has them.
+    sound : bool
+        Take the source's sound too.
     """
 
     def __init__(
-        self, path: Path, source: Path, *, selection: FrameSelection = ALL_FRAMES, fps: float = 0.0
+        self,
+        path: Path,
+        source: Path,
+        *,
+        selection: FrameSelection = ALL_FRAMES,
+        fps: float = 0.0,
+        sound: bool = True,
     ) -> None:
         self._path = path
         self._selection = selection
         self._time_base, self._rate = _timing(source)
         self._fps = Fraction(fps).limit_denominator(1001)
-        self._sound = Sound(source)
+        self._sound = Sound(source if sound else None)
         self._output: OutputContainer | None = None
         self._stream: VideoStream | None = None
         self._size = (0, 0)
@@ -128,7 +126,7 @@ class VideoOverlay:
         self._stream.width, self._stream.height = width + width % 2, height + height % 2
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.thread_count = THREADS
-        _tag_colours(self._stream.codec_context)
+        tag_colours(self._stream.codec_context)
         self._stream.codec_context.time_base = 1 / self._fps if self._fps else self._time_base
         self._sound.join(self._output, seconds if cut else None)
 
@@ -182,7 +180,7 @@ class VideoOverlay:
         except (av.FFmpegError, ValueError) as e:
             raise InputError(f"{self._path}: the overlay cannot be written", actual=str(e)) from e
 
-    def __enter__(self) -> VideoOverlay:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -198,7 +196,7 @@ class VideoOverlay:
             self._sound.close()
 
 
-def _tag_colours(context: VideoCodecContext) -> None:
+def tag_colours(context: VideoCodecContext) -> None:
     """Say that the colours are BT.709's: players guess, and differently for small and large."""
     from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 

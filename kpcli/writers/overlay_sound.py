@@ -28,7 +28,7 @@ class Sound:
         Codec of the sound that an MP4 file cannot carry; "" if there is none.
     """
 
-    def __init__(self, source: Path) -> None:
+    def __init__(self, source: Path | None) -> None:
         import av
 
         self.left_out = ""
@@ -38,6 +38,8 @@ class Sound:
         self._waiting: Packet[AudioStream] | None = None
         self._begin = float("-inf")
         self._last = -(2**62)
+        if source is None:
+            return
         try:
             self._input = open_container(source)
         except (av.FFmpegError, ValueError):

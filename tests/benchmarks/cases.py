@@ -3,7 +3,8 @@
     python tests/benchmarks/cases.py [--cases FOLDER] [NAME ...]
 
 A case holds if its exit code, what it says and what lies on the disk are what its README (or the
-words of its script) ask for. Cases that need a network or minutes are run only if they are named.
+words of its script) ask for. Cases that need a network or minutes (those that train) are run only
+if they are named, or with ``--all``.
 ``KPCLI`` may be set to another command than this checkout's.
 """
 
@@ -23,10 +24,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 REPO = Path(__file__).resolve().parents[2]
-SLOW = ("files/big-pictures", "files/typer-lower-bound", "files/labels-endless")
-LIMIT = 300.0
+TRAINING = (
+    "labels/damaged_checkpoint", "labels/resume_forgets_options", "labels/two_box_protocols",
+    "labels/whole_image_of_own_points",
+)  # fmt: skip
+SLOW = ("files/big-pictures", "files/typer-lower-bound", "files/labels-endless", *TRAINING)
+LIMIT = 1800.0
 """Seconds that a case may take."""
 
 
@@ -100,6 +106,84 @@ def one_face(done: Done) -> bool:
     ids = {(r["file"], r["face_id"]) for r in found}
     return bool(found) and len(frames) == len(found) and len(ids) == len({r["file"] for r in found})
 
+
+def means(done: Done, column: str) -> dict[str, float]:
+    """Of every file, a column's mean over its rows."""
+    values: dict[str, list[float]] = {}
+    for row in landmarks(done):
+        values.setdefault(row["file"], []).append(float(row[column]))
+    return {file: sum(found) / len(found) for file, found in values.items()}
+
+
+def same_pose(done: Done) -> bool:
+    """The face of pixels that are not square is as turned as that of square ones."""
+    yaw = means(done, "yaw")
+    pairs = [("pal_16_9", "square"), ("hdv_4_3", "square"), ("dvr_sar2", "dvr_square")]
+    near = all(abs(yaw[f"{a}.mp4"] - yaw[f"{b}.mp4"]) < 2 for a, b in pairs)
+    shapes = [_first_frame(done.folder / "o" / "overlays" / f"{a}.mp4") for a, _ in pairs]
+    return near and all((f.width, f.height) == (640, 360) for f in shapes)
+
+
+def mirrored(done: Done) -> bool:
+    """The four ways to lay the picture down are those of the first one's face."""
+    x, y = ([means(done, a), means(done, b)] for a, b in (("left", "right"), ("top", "bottom")))
+    at = {
+        name: tuple(sum(side[f"{name}.mp4"] for side in axis) / 2 for axis in (x, y))
+        for name in ("hflip", "vflip", "transpose", "transverse")
+    }
+    wide, high = 239 - at["hflip"][0], at["hflip"][1]  # as stored: 240 x 180
+    right = {
+        "vflip": (wide, 179 - high), "transpose": (high, wide),
+        "transverse": (179 - high, 239 - wide),
+    }  # fmt: skip
+    return all(abs(a - b) < 5 for name in right for a, b in zip(at[name], right[name], strict=True))
+
+
+def true_colours(done: Done) -> bool:
+    """The overlay says that it is BT.709, and its planes are the source's."""
+    name = "rgb709.mp4"
+    source, drawn = (_first_frame(f / name) for f in (done.case, done.folder / "o" / "overlays"))
+    planes = [f.to_ndarray(format="yuv444p").astype(int) for f in (source, drawn)]
+    return int(drawn.colorspace) == 1 and abs(planes[0] - planes[1]).mean() < 2
+
+
+def _first_frame(path: Path) -> Any:
+    import av
+
+    with av.open(str(path)) as container:
+        return next(container.decode(video=0))
+
+
+def one_box_protocol(done: Done) -> bool:
+    """What training says of the validation faces is what eval says, by one normaliser."""
+    card = json.loads((done.folder / "r" / "model" / "card.json").read_text(encoding="utf-8"))
+    told = card["metrics"]["validation"]["nme_mean"]
+    scored = json.loads((done.folder / "e" / "metrics.json").read_text(encoding="utf-8"))
+    near = abs(told - scored["nme_mean"]) < 0.02 * scored["nme_mean"]
+    return done.code == 0 and near
+
+
+def own_points(done: Done) -> bool:
+    """Five points whose names, or whose order, are no CelebA's."""
+    with (done.folder / "x.csv").open(encoding="utf-8") as file:
+        return {row["scheme"] for row in csv.DictReader(file)} == {"points5"}
+
+
+def blank(done: Done) -> bool:
+    """Points at (-1, -1) are not labelled, and no box grows to them."""
+    with (done.folder / "x.csv").open(encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    inside = all(float(row[side]) > 10 for row in found for side in ("box_left", "box_top"))
+    return len(found) == 3 and inside and all(not row["x_2"] for row in found)
+
+
+TRAINED = (
+    "if [ ! -d $TMPDIR/once/r ]; then mkdir $TMPDIR/once; (cd $TMPDIR/once && "
+    "$KP prepare {cases}/labels/numbered_names --out h.csv --val 0.25 && "
+    "$KP train h.csv --out r --arch cnn_gray96 --epochs 2 --batch-size 4 --face-box %s); fi; "
+    "cp -r $TMPDIR/once/. .; "
+)
+"""Once for all cases that need it."""
 
 PREPARE = "$KP prepare {case}%s --out x.csv"
 ANNOTATE = "$KP annotate folder {case} --out o"
@@ -177,6 +261,30 @@ CASES: list[tuple[str, str, Judge]] = [
     ("labels/linked_folder", "cp -r {case}/. . && chmod -R u+w . && bash make.sh; "
      "$KP prepare here --out x.csv",
      lambda d: len(rows(d)) == 5 or d.has("link")),
+    ("labels/five_points_own", PREPARE % "/xml", own_points),
+    ("labels/five_points_own", PREPARE % "/xml" + " --scheme points5", own_points),
+    ("labels/five_points_own", PREPARE % "/coco", own_points),
+    ("labels/merl_rav_minus_one", PREPARE % "", blank),
+    ("media/anamorphic", ANNOTATE, same_pose),
+    ("media/mirrored_matrix", ANNOTATE, mirrored),
+    ("media/overlay_colours", ANNOTATE, true_colours),
+    ("labels/damaged_checkpoint", TRAINED % "landmarks" +
+     "for size in $(($(stat -c %s r/checkpoint.npz) / 2)) 0; do truncate -s $size "
+     "r/checkpoint.npz; $KP train h.csv --out r --resume; echo rc=$?; done",
+     lambda d: len(re.findall("^rc=4", d.text, re.M)) == 2 and d.lacks("Traceback", "Aborted")),
+    ("labels/resume_forgets_options", TRAINED % "landmarks" +
+     "rm -r r; ($KP train h.csv --out r --arch cnn_gray96 --epochs 12 --batch-size 4 "
+     "--learning-rate 0.0003 --loss l1 & pid=$!; until [ -f r/checkpoint.npz ] || ! kill -0 $pid; "
+     "do sleep 0.05; done; kill -9 $(pgrep -P $pid) $pid); sed s/hand_12/hand_11/ h.csv > g.csv; "
+     "$KP train g.csv --out r --resume; echo other=$?; $KP train h.csv --out r --resume; echo "
+     "rc=$?; $KP train h.csv --out r --resume --epochs 60; echo more=$?; cat r/run.json",
+     says("^other=3", "^rc=0", "^more=[23]", '"epochs": 12', '"learning_rate": 0.0003',
+          '"loss": "l1"', '"batch_size": 4')),
+    ("labels/two_box_protocols", TRAINED % "landmarks" +
+     "$KP eval h.csv --split val --model r/model --out e", one_box_protocol),
+    ("labels/whole_image_of_own_points", TRAINED % "landmarks" +
+     "$KP annotate folder {cases}/labels/numbered_names --model r/model --detector whole_image "
+     "--out o; echo rc=$?", says("^rc=2", "trained on boxes around its points")),
 ]  # fmt: skip
 
 
@@ -205,7 +313,7 @@ def run(case: Path, command: str, folder: Path, environment: dict[str, str]) -> 
     """Run a case in a folder of its own."""
     here = Path(tempfile.mkdtemp(dir=folder))
     (here / "home").mkdir()
-    words = command.replace("{case}", str(case))
+    words = command.replace("{cases}", str(case.parents[1])).replace("{case}", str(case))
     try:
         done = subprocess.run(
             ["bash", "-c", words], cwd=here, env=environment, capture_output=True, text=True,
@@ -220,6 +328,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=Path, default=REPO.parent / "shared" / "cases")
     parser.add_argument("--json", type=Path, help="also write the table there")
+    parser.add_argument("--all", action="store_true", help="also those that take minutes")
     parser.add_argument("names", nargs="*", help="only cases whose name has one of these in it")
     arguments = parser.parse_args()
     table, failed = [], 0
@@ -229,7 +338,7 @@ def main() -> None:
         with _environment(folder) as environment:
             for name, command, judge in CASES:
                 wanted = any(n in name for n in arguments.names) or not arguments.names
-                if not wanted or (name in SLOW and not arguments.names):
+                if not wanted or (name in SLOW and not (arguments.names or arguments.all)):
                     continue
                 started = time.monotonic()
                 done = run(arguments.cases / name, command, folder, environment)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from helpers.fakes import FakePredictor, InterruptedPredictor, write_bundle
 from helpers.media import picture, write_picture, write_video
+from PIL import Image
 
 from kpcli.cli import app
+from kpcli.model_bundle import write_card
+from kpcli.schemes import CELEBA5
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -184,7 +189,7 @@ def test_a_first_attempt_that_failed_is_not_in_the_way(run: Run, source: Path) -
 def test_a_missing_ray_is_named_with_its_remedy(
     run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kpcli.workflows.annotate.engines.choose.find_spec", lambda name: None)
+    monkeypatch.setattr("kpcli.batch.engines.choose.find_spec", lambda name: None)
     code, _, err = run("folder", source, "--out", "out", "--engine", "ray")
     assert code == 4
     assert "pip install ray, on all nodes" in err
@@ -205,3 +210,63 @@ def test_ctrl_c_before_and_after_the_work(
     assert err == "interrupted; go on with --resume\n"
     assert run("folder", source, "--out", "out", "--resume")[0] == 0
     assert len(rows(tmp_path / "out")) == 10
+
+
+def overlay(path: Path, name: str = "a.png") -> bytes:
+    return (path / "overlays" / name).read_bytes()
+
+
+def test_what_overlays_show(run: Run, source: Path, tmp_path: Path) -> None:
+    own = tmp_path / "dot"
+    own.mkdir()
+    Image.new("RGBA", (9, 9), (255, 0, 0, 255)).save(own / "dot.png")
+    ends = {"a": {"at": [0, 4], "to": "left_eye"}, "b": {"at": [8, 4], "to": "right_eye"}}
+    (own / "sticker.json").write_text(json.dumps({"picture": "dot.png", "anchors": ends}))
+    run("folder", source, "--out", "plain")
+    for words in ("landmarks", "none", "points:red, box", "stickers:hat,mesh", f"stickers:{own}"):
+        out = tmp_path / words.replace("/", "_")
+        assert run("folder", source, "--out", out, "--draw", words)[0] == 0
+        assert (overlay(out) == overlay(tmp_path / "plain")) == (words == "landmarks")
+        table = (out / "landmarks.csv").read_bytes()
+        assert table == (tmp_path / "plain" / "landmarks.csv").read_bytes()
+    (own / "sticker.json").write_text(
+        json.dumps({"picture": "dot.png", "anchors": ends, "layer": 3})
+    )
+    code, _, err = run("folder", source, "--out", out, "--draw", f"stickers:{own}", "--resume")
+    assert code == 3
+    assert "sticker_files" in err
+    code, _, err = run("folder", source, "--out", tmp_path / "none", "--draw", "box", "--resume")
+    assert code == 3
+    assert "draw = " in err
+
+
+@pytest.mark.parametrize(
+    ("word", "code", "message"),
+    [
+        ("wings", 2, "cannot draw 'wings'"),
+        ("stickers:beard", 2, "there is no sticker 'beard'"),
+        ("points:reddish", 2, "unknown colour 'reddish'"),
+        (" , ", 2, "cannot draw nothing"),
+        ("stickers:in", 3, "in/sticker.json: not a sticker"),
+    ],
+)
+def test_what_cannot_be_drawn(
+    run: Run, source: Path, tmp_path: Path, word: str, code: int, message: str
+) -> None:
+    for more in ((), ("--dry-run",)):
+        got, out, err = run("folder", source, "--out", "out", "--draw", word, *more)
+        assert (got, out) == (code, "")
+        assert message in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_without_the_points_is_refused(
+    run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    five = tmp_path / "five"
+    five.mkdir()
+    write_card(replace(FakePredictor().card, scheme=CELEBA5.to_json()), five)
+    for more in ((), ("--dry-run",)):
+        code, _, err = run("folder", source, "--model", five, "--draw", "swap", *more)
+        assert code == 2
+        assert "the model's scheme celeba5 lacks points that it needs" in err

@@ -1,7 +1,9 @@
 """The entry point: quick help, exit codes, nothing heavy before it is needed."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,8 @@ from kpcli.cli import app
 from kpcli.errors import InputError, ModelError, UsageError
 
 HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "scipy", "h5py", "av", "cv2", "onnxruntime")
+
+LONG = "x" * 300
 
 PROBE = """
 import sys
@@ -48,6 +52,45 @@ def probe(*arguments: str) -> tuple[str, str]:
     ],
     ids=" ".join,
 )
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("annotate", "file", LONG), ("annotate", "folder", LONG), ("prepare", LONG, "--out", "x"),
+        ("prepare", ".", "--out", LONG), ("merge", LONG, "--out", "m"), ("report", LONG),
+        ("report", "--compare", LONG, LONG), ("info", LONG),
+        ("annotate", "file", "a", "--out", LONG),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_name_that_no_file_can_have_is_said(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["kpcli", *words])
+    with pytest.raises(SystemExit) as end:
+        app.main()
+    assert end.value.code in (2, 3, 4)
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.mark.parametrize("number", sorted(app.NO_BUG))
+def test_what_the_disk_refuses_is_no_traceback(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*args: object, **named: object) -> None:
+        raise OSError(number, os.strerror(number), "some/file")
+
+    monkeypatch.setattr("kpcli.cli.app.app", refused)
+    with pytest.raises(SystemExit) as end:
+        app.main()
+    assert end.value.code == 3
+    said = capsys.readouterr().err
+    assert "some/file" in said
+    assert os.strerror(number) in said
+    assert "next step" in said
+
+
 def test_help_and_usage_errors_load_nothing_heavy(arguments: list[str], code: str) -> None:
     out, err = probe(*arguments)
     assert f"exit {code}" in out, err

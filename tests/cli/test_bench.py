@@ -54,6 +54,9 @@ def test_table_and_json_hold_every_part(run: Run, tmp_path: Path) -> None:
     assert [(t["part"], t["runtime"]) for t in values["timings"]] == PARTS
     assert all(0 < t["least_ms"] <= t["median_ms"] for t in values["timings"])
     assert values["pictures"] == ["in"]
+    (choice,) = values["choices"]
+    assert choice.startswith("bundle: onnx of onnx")
+    assert choice in out
     for part, runtime in PARTS:
         assert any(line.startswith(part) and runtime in line for line in out.splitlines())
     assert "ONNX Runtime" in out

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import Field, fields
+from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from kpcli import options
 from kpcli.choices import checked
 from kpcli.cli.app import app, main
 from kpcli.errors import UsageError
-from kpcli.options import AnnotateOptions, AugmentOptions, TrainOptions
+from kpcli.options import AnnotateOptions, AugmentOptions, FrameSelection, TrainOptions
+from kpcli.ranges import InRange, ranges
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 
 COMMANDS = {
     "annotate folder": options.AnnotateOptions,
+    "anonymise folder": options.AnonymiseOptions,
     "merge": options.MergeOptions,
     "prepare": options.PrepareOptions,
     "train": options.TrainOptions,
@@ -61,13 +64,13 @@ def defaulted() -> list[tuple[str, Field[Any]]]:
     return [
         (name, f) for name, kind in COMMANDS.items() for f in fields(kind)
         if (p := parameters(name).get(f.name)) and p.param_type_name == "option"
-        and not p.required and f.name not in (*PARTS, "augment", "shard", "formats")
+        and not p.required and f.name not in (*PARTS, "augment", "shard", "formats", "draw")
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "field"), defaulted(), ids=lambda v: getattr(v, "name", v))
 def test_the_command_has_the_fields_default(name: str, field: Field[Any]) -> None:
-    if name == "annotate folder" and field.name == "out":
+    if name in ("annotate folder", "anonymise folder") and field.name == "out":
         pytest.skip("the command names a folder, the class none")
     there = parameters(name)[field.name].default
     if isinstance(there, list) and isinstance(field.default, str):  # an option given several times
@@ -149,3 +152,77 @@ def test_values_may_come_as_people_write_them() -> None:
     assert checked(options.EvalOptions, {"protocol": None, "out": None}) == {
         "protocol": None, "out": None,
     }  # fmt: skip
+
+
+RANGED = [
+    kind for kind in vars(options).values() if isinstance(kind, type) and issubclass(kind, InRange)
+]
+LIMITED = [(kind, name) for kind in RANGED if kind is not InRange for name in ranges(kind)]
+REQUIRED = {"inputs": (), "sources": (), "csv": Path(), "out": Path()}
+
+
+def filled(kind: Any, **values: Any) -> Any:
+    needed = {f.name: REQUIRED[f.name] for f in fields(kind) if f.name in REQUIRED}
+    return kind(**needed, **values)
+
+
+@pytest.mark.parametrize(("kind", "name"), LIMITED, ids=lambda v: getattr(v, "__name__", v))
+def test_a_number_out_of_range_is_refused_wherever_options_are_made(kind: Any, name: str) -> None:
+    plain, limits, optional = ranges(kind)[name]
+    made = filled(kind)
+    bad = [math.nan, math.inf, -math.inf, "7", [1]]
+    bad += [limits.least - 1] if limits.least > -math.inf else []
+    bad += [limits.most + 1] if limits.most < math.inf else []
+    bad += [] if optional else [None]
+    bad += [limits.least + 0.5] if plain is int else []
+    for value in bad:
+        for make in (lambda v: filled(kind, **{name: v}), lambda v: replace(made, **{name: v})):
+            with pytest.raises(UsageError, match=f"{name}: ") as caught:
+                make(value)
+            assert caught.value.expected, value
+    for value in (limits.least, limits.most):
+        if math.isfinite(value) and kind is not FrameSelection:
+            assert getattr(replace(made, **{name: plain(value)}), name) == value
+
+
+def test_every_number_among_the_options_has_a_range() -> None:
+    kinds = [
+        k
+        for k in vars(options).values()
+        if isinstance(k, type)
+        and hasattr(k, "__dataclass_fields__")
+        and getattr(k, "__module__", "") == options.__name__
+    ]
+    bare = [
+        (kind.__name__, f.name) for kind in kinds for f in fields(kind)
+        if str(f.type).split(" | ")[0] in ("int", "float")
+    ]  # fmt: skip
+    assert not bare
+    assert len(LIMITED) > 50
+
+
+@pytest.mark.parametrize(("name", "kind"), list(COMMANDS.items()), ids=lambda v: str(v))
+def test_the_command_line_has_the_same_ranges(name: str, kind: Any) -> None:
+    there = parameters(name)
+    limited = {**ranges(kind)} if issubclass(kind, InRange) else {}
+    limited |= {"every": ranges(FrameSelection)["every"]} if "every" in there else {}
+    for option, (_, limits, _) in limited.items():
+        if option in PARTS or option == "cut":  # `--cut` has words of its own
+            continue
+        kind_there = getattr(there[option], "type", there[option])  # by Typer's version
+        least, most = getattr(kind_there, "min", None), getattr(kind_there, "max", None)
+        assert (least, most) == (limits.least, None if math.isinf(limits.most) else limits.most)
+
+
+def test_parts_and_ends_that_contradict_each_other() -> None:
+    import kpcli
+
+    for shard in ((0, 2), (3, 2), (1, 0)):
+        with pytest.raises(UsageError, match="shard"):
+            filled(AnnotateOptions, shard=shard)
+    with pytest.raises(UsageError, match="last"):
+        FrameSelection(first=5, last=4)
+    with pytest.raises(UsageError, match="end"):
+        FrameSelection(start=2.0, end=1.5)
+    with pytest.raises(UsageError, match="min_confidence: out of range"):
+        kpcli.find_faces("none.png", min_confidence=7)

@@ -18,13 +18,13 @@ import pytest
 from helpers.fakes import FakeFaces, FakePredictor, InterruptedPredictor
 from helpers.media import picture, write_picture, write_video
 
+from kpcli.batch.ledger import Ledger
+from kpcli.batch.outcome import seal
 from kpcli.catalogue import WRITERS
 from kpcli.errors import InputError, shown
 from kpcli.options import AnnotateOptions, MergeOptions
 from kpcli.outputs import Outputs
-from kpcli.workflows.annotate.ledger import Ledger
 from kpcli.workflows.annotate.merge import merge
-from kpcli.workflows.annotate.outcome import seal
 from kpcli.workflows.annotate.run import annotate
 
 REPO = Path(__file__).resolve().parents[2]

@@ -410,14 +410,14 @@ def test_overlays_that_cannot_be_written_cost_no_rows(
     write_picture(tmp_path / "in" / "x" / "a.png", picture(60, 50))
     write_video(tmp_path / "in" / "x" / "v.mp4", 4, frames=[picture(60, 50)] * 4)
     write_picture(tmp_path / "in" / "b.png", picture(40, 30))
-    plain = overlays.draw_faces
+    plain = overlays.draw
 
     def fails(pixels: np.ndarray, *more: object) -> None:
         if pixels.shape[1] == 60:
             raise error
         plain(pixels, *more)
 
-    monkeypatch.setattr(overlays, "draw_faces", fails)
+    monkeypatch.setattr(overlays, "draw", fails)
     report = run(tmp_path / "in", tmp_path / "out")
     assert report.counts == {"done": 1, "partial": 2}
     assert report.exit_code == 5

@@ -11,10 +11,10 @@ import pytest
 from helpers.fakes import FakePredictor, InterruptedPredictor
 from helpers.media import picture, write_picture, write_video
 
+from kpcli.batch.plan import shard_of
 from kpcli.errors import InputError
 from kpcli.options import AnnotateOptions, MergeOptions
 from kpcli.workflows.annotate.merge import merge
-from kpcli.workflows.annotate.plan import shard_of
 from kpcli.workflows.annotate.run import annotate
 
 
@@ -25,6 +25,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_picture(folder / f"{i % 4}" / f"ü{i:03}.png", picture(40, 30, seed=i))
     (folder / "broken.jpg").write_bytes(b"no picture")
     (folder / "notes.txt").touch()
+    for name in ("a.cr2", "ü.dng", "b.psd"):
+        (folder / name).write_bytes(b"raw")
     for i in range(3):
         write_video(folder / f"v{i}.mp4", 10)
     return folder
@@ -53,11 +55,16 @@ def test_the_merge_is_what_one_run_writes(source: Path, tmp_path: Path) -> None:
     report = merge(MergeOptions(tuple(reversed(outs)), tmp_path / "merged", ("coco",)))
     assert report.counts == whole.counts == {"done": 43, "failed": 1}
     assert report.exit_code == 5
-    assert report.ignored == {".txt": 1}
+    assert report.ignored == whole.ignored
+    assert report.ignored[".txt"] == 1
+    assert report.unread == whole.unread == 3
     for name in ("landmarks.csv", "annotations/person_keypoints_default.json"):
         merged, one = (tmp_path / d / name for d in ("merged", "whole"))
         assert merged.read_bytes() == one.read_bytes(), name
     assert manifest(tmp_path / "merged") == manifest(tmp_path / "whole")
+    told = [r for r in manifest(tmp_path / "merged") if r["status"] == "ignored"]
+    assert [r["file"] for r in told] == ["a.cr2", "b.psd", "ü.dng"]
+    assert all(r["reason"] for r in told)
     for what, ending, count in (
         ("overlays", "png", 40),
         ("images", "png", 40),

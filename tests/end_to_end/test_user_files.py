@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers.anonymised import seek_drawn
 from helpers.dataset_builders import build_cofw, build_ibug
 from helpers.fakes import FakePredictor, write_bundle
 from helpers.media import picture, write_animation, write_picture, write_video
@@ -18,26 +20,32 @@ from kpcli.errors import InputError, KpcliError, UsageError
 from kpcli.model_bundle import write_card
 from kpcli.options import (
     AnnotateOptions,
+    AnonymiseOptions,
     BenchOptions,
     EvalOptions,
     ExportOptions,
     InspectOptions,
     MergeOptions,
     PrepareOptions,
+    ReportOptions,
     TrainOptions,
 )
+from kpcli.workflows.annotate import measures as measure_tables
 from kpcli.workflows.annotate.merge import merge
 from kpcli.workflows.annotate.run import annotate, dry_run
+from kpcli.workflows.anonymise.run import anonymise
 from kpcli.workflows.bench import bench
 from kpcli.workflows.evaluate.run import evaluate
 from kpcli.workflows.export.run import export
 from kpcli.workflows.inspect import inspect
 from kpcli.workflows.prepare.run import prepare
+from kpcli.workflows.report.run import report
 from kpcli.workflows.train import RUN_FILES, train
 from kpcli.writers import coco
 
 COCO = f"{coco.OUTPUT}/{coco.FILE}"
 OUTPUTS = {name: str(WRITERS.load(name).OUTPUT) for name in WRITERS}
+MEASURED = (measure_tables.OUTPUT, *measure_tables.MORE)
 MODES = ({}, {"resume": True}, {"overwrite": True})
 
 
@@ -83,13 +91,16 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("mode", MODES, ids=str)
-@pytest.mark.parametrize("name", [*WRITERS, "overlays", "manifest.csv", "run.json"])
+@pytest.mark.parametrize(
+    "name", [*WRITERS, "overlays", "manifest.csv", "run.json", "crops", "images", *MEASURED]
+)
 def test_annotate_leaves_what_is_in_the_way(
     pictures: Path, tmp_path: Path, name: str, mode: dict[str, bool]
 ) -> None:
     place = OUTPUTS.get(name, name)
     wanted = options(
-        pictures, tmp_path / "out", overlays=name == "overlays", **mode,
+        pictures, tmp_path / "out", overlays=name == "overlays", crops=name == "crops",
+        frames_out=name == "images", measures=name in MEASURED, **mode,
         formats=(name,) if name in WRITERS else ("csv",),
     )  # fmt: skip
     for mine in (f"{place}/deep/mine.txt", place):
@@ -121,6 +132,35 @@ def test_annotate_leaves_what_is_not_in_the_way(
     after = snapshot(out)
     assert {name: after.get(name) for name in before} == before
     assert "pts/0.png_0.pts" in after
+
+
+@pytest.mark.parametrize("mode", MODES, ids=str)
+@pytest.mark.parametrize(
+    "name", ["copies", "covers.csv", "leaks.csv", "leaks.jpg", "manifest.csv", "run.json"]
+)
+def test_anonymise(
+    pictures: Path,
+    tmp_path: Path,
+    name: str,
+    mode: dict[str, bool],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It leaves what is in the way, what it reads, and what is not its own."""
+    seek_drawn(monkeypatch)
+    out = tmp_path / "out"
+    wanted = AnonymiseOptions((pictures,), out, workers=1, **mode)
+    for mine in (f"{name}/deep/mine.txt", name):
+        users(out / mine)
+        refused(tmp_path, lambda: anonymise(wanted), mine)
+        refused(tmp_path, lambda: anonymise(replace(wanted, dry_run=True)), mine)
+        shutil.rmtree(out)
+    users(out / "mine.txt")
+    before = snapshot(pictures)
+    assert anonymise(wanted).exit_code == 0
+    assert snapshot(pictures) == before
+    assert (out / "mine.txt").is_file()
+    copies = replace(wanted, inputs=(out / "copies",), overwrite=True)
+    refused(tmp_path, lambda: anonymise(copies), "0.png")
 
 
 @pytest.mark.parametrize("name", ["pts", "cvat", "overlays", "."])
@@ -157,6 +197,17 @@ def test_links_in_the_state_are_not_followed(pictures: Path, tmp_path: Path, ins
     (state / inside).symlink_to(victim if is_file else victim.parent)
     wanted = options(pictures, tmp_path / "out")
     refused(tmp_path, lambda: annotate(wanted, FakePredictor()), inside)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+@pytest.mark.parametrize("inside", ["lock", "settings.json", "files.jsonl", "parts/000000.jsonl"])
+def test_pipes_in_the_state_are_not_waited_for(pictures: Path, tmp_path: Path, inside: str) -> None:
+    pipe = tmp_path / "out" / ".kpcli" / inside
+    pipe.parent.mkdir(parents=True)
+    os.mkfifo(pipe)
+    for mode in MODES:
+        with pytest.raises(InputError, match=pipe.name):
+            annotate(options(pictures, tmp_path / "out", **mode), FakePredictor())
 
 
 def test_a_link_below_the_overlays_is_not_followed(pictures: Path, tmp_path: Path) -> None:
@@ -358,6 +409,62 @@ def test_merge(pictures: Path, tmp_path: Path, overwrite: bool) -> None:
         merge(MergeOptions(shards, tmp_path / "m"))
     merge(MergeOptions(shards, tmp_path / "m", overwrite=True))
     assert not (tmp_path / "m" / "pts").exists(), "ours, and not asked for this time"
+
+
+@pytest.mark.parametrize("name", ["crops", "images", *MEASURED])
+def test_annotate_leaves_what_it_did_not_write_this_time(
+    pictures: Path, tmp_path: Path, name: str
+) -> None:
+    """A run that writes them leaves the user's beside them where it is not asked to again."""
+    out = tmp_path / "out"
+    mine = users(out / name / "mine.txt") if "." not in name else users(out / name)
+    for mode in MODES:
+        annotate(options(pictures, out, **mode), FakePredictor())
+        assert mine.read_bytes() == f"the user's own {mine.name}".encode()
+
+
+def test_crops_and_measures_that_the_user_changed_are_the_users(
+    pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    wanted = options(pictures, out, crops=True, crop_size=32, measures=True)
+    annotate(wanted, FakePredictor())
+    crop = next((out / "crops").rglob("*.jpg")).relative_to(out).as_posix()
+    for name in (crop, *MEASURED):
+        kept = (out / name).read_bytes()
+        (out / name).write_bytes(b"x" + kept[1:])
+        for mode in ({"resume": True}, {"overwrite": True}):
+            now = replace(wanted, **mode)
+            refused(tmp_path, lambda n=now: annotate(n, FakePredictor()), name)
+        (out / name).write_bytes(kept)
+    annotate(replace(wanted, overwrite=True), FakePredictor())
+
+
+def test_report(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    annotate(options(pictures, out), FakePredictor())
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    one, two = ReportOptions((out,)), ReportOptions((out, out), compare=True)
+    places = [
+        (one, out / "report.html"), (two, Path("compare.html")),
+        (replace(one, out=tmp_path / "page.html"), tmp_path / "page.html"),
+        (replace(one, out=pictures / "1.png"), pictures / "1.png"),
+        (replace(two, out=out / "landmarks.csv"), out / "landmarks.csv"),
+    ]  # fmt: skip
+    for wanted, place in places:
+        if not place.exists():
+            users(place)
+        refused(tmp_path, lambda w=wanted: report(w), place.name)
+        if place.suffix == ".html":
+            place.unlink()
+            place.symlink_to(pictures / "0.png")
+            refused(tmp_path, lambda w=wanted: report(w), place.name)
+            place.unlink()
+            report(wanted)
+            report(wanted)  # ours: replaced
+            place.write_text("changed by the user")
+            refused(tmp_path, lambda w=wanted: report(w), place.name)
 
 
 def test_sources_are_not_named_as_the_output(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class Browser:
         request = urllib.request.Request(f"{self._base}{path}", data, method=method)
         request.add_header("Content-Type", "application/json")
         try:
-            with urllib.request.urlopen(request, timeout=90) as answer:
+            with urllib.request.urlopen(request, timeout=900) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as e:
             raise AssertionError(e.read().decode()[:800]) from e
@@ -92,7 +92,7 @@ def browser(profile: Path) -> Iterator[Browser]:
         _wait(base)
         options = {"binary": CHROMIUM, "args": [*_OPTIONS, f"--user-data-dir={profile}"]}
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-        answer = Browser(base).call("POST", "/session", capabilities={"alwaysMatch": wanted})
+        answer = _session(Browser(base), wanted)
         started = Browser(f"{base}/session/{answer['sessionId']}")
         yield started
     finally:
@@ -102,6 +102,17 @@ def browser(profile: Path) -> Iterator[Browser]:
         finally:
             driver.terminate()
             driver.wait()
+
+
+def _session(driver: Browser, wanted: dict[str, Any]) -> Any:
+    """A session; chromedriver waits a minute for Chromium, which a busy machine may take twice."""
+    for attempt in range(5):
+        try:
+            return driver.call("POST", "/session", capabilities={"alwaysMatch": wanted})
+        except AssertionError as e:
+            if attempt == 4 or "session not created" not in str(e):
+                raise
+    return None
 
 
 def _wait(base: str) -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from kpcli.catalogue import ARCHITECTURES, DETECTORS, EXPORTERS, FORMATS, RUNTIMES, WRITERS, Entry
+from kpcli.catalogue import ARCHITECTURES, DETECTORS, FORMATS, RUNTIMES, TARGETS, WRITERS, Entry
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 TABLES: Mapping[str, tuple[str, str, Mapping[str, Entry]]] = {
@@ -19,7 +19,7 @@ TABLES: Mapping[str, tuple[str, str, Mapping[str, Entry]]] = {
     "architectures": ("architecture", "what it is", ARCHITECTURES),
     "writers": ("name", "writes", WRITERS),
     "runtimes": ("runtime", "runs", RUNTIMES),
-    "exporters": ("target", "makes", EXPORTERS),
+    "exporters": ("target", "makes", TARGETS),
 }
 MARKED = re.compile(r"(<!-- (\w+): made by [^>]*-->\n)(.*?)(<!-- end -->)", re.DOTALL)
 

@@ -30,11 +30,11 @@ def drawn(
 def build_labelme(root: Path) -> Built:
     for i, (_, _, path, points) in enumerate(drawn(root)):
         shapes = [
-            {"label": name, "points": [p.tolist()], "group_id": None, "shape_type": "point"}
+            {"label": name, "points": [(p + 0.5).tolist()], "group_id": None, "shape_type": "point"}
             for name, p in zip(reversed(NAMES), points[::-1], strict=True)
         ]
         if i == 0:
-            low, high = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+            low, high = (points.min(axis=0) + 0.5).tolist(), (points.max(axis=0) + 0.5).tolist()
             shapes.append({"label": "face", "points": [low, high], "shape_type": "rectangle"})
         content = {
             "version": "5.4.1",
@@ -222,6 +222,27 @@ def build_annotated(root: Path) -> Built:
     return Built(root, 68, ROWS)
 
 
+def build_review(root: Path) -> Built:
+    """Journals of `kpcli review`, one a split, of faces corrected and faces that are none."""
+    for split in ROWS:
+        (root / split).mkdir(parents=True)
+        header = {"kpcli": "review", "scheme": "ibug68", "kind": "annotated", "table": "",
+                  "dataset": "out"}  # fmt: skip
+        lines: list[dict] = [header]
+        for own, _, path, points in drawn(root):
+            if own == split:
+                place = {"file": path.name, "frame": 1, "picture": path.name}
+                facts = {"split": split}
+                lines.append({**place, "face": "0", "version": 1, "status": "corrected",
+                              "points": points.tolist(), "box": [50, 40, 190, 200],
+                              "size": [SIZE, SIZE], "facts": facts})  # fmt: skip
+                lines.append({**place, "face": "1", "version": 1, "status": "not_a_face",
+                              "points": [None] * 68})  # fmt: skip
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (root / split / "journal.jsonl").write_text(text)
+    return Built(root, 68, ROWS)
+
+
 TOOL_BUILDERS: dict[str, Callable[[Path], Built]] = {
     "labelme": build_labelme,
     "labelstudio": build_labelstudio,
@@ -233,6 +254,7 @@ TOOL_BUILDERS: dict[str, Callable[[Path], Built]] = {
     "text": build_text,
     "csv": build_csv,
     "annotated": build_annotated,
+    "review": build_review,
 }
 """One a format of annotation tools and of plain text."""
 
@@ -247,5 +269,6 @@ TOOL_FILES: dict[str, tuple[str, ...]] = {
     "text": ("train/landmarks/t0.txt",),
     "csv": ("train.csv",),
     "annotated": ("train/landmarks.csv",),
+    "review": ("train/journal.jsonl",),
 }
 """The files of each that fuzzing damages."""

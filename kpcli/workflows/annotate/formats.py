@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from kpcli.batch.ledger import Ledger
+from kpcli.batch.outcome import PARTIAL, FileResult
 from kpcli.catalogue import WRITERS, Writer, WriterModule
 from kpcli.errors import InputError, KpcliError, ModelError, told
 from kpcli.files import remove
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces
 from kpcli.workflows.annotate import measures as measure_tables
-from kpcli.workflows.annotate.ledger import Ledger
-from kpcli.workflows.annotate.outcome import PARTIAL, FileResult
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 from kpcli.writers.landmark_csv import Extra, extras_of, printed, read_frames
 

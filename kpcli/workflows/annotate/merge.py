@@ -10,14 +10,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from kpcli.batch.ledger import Ledger
+from kpcli.batch.outcome import DONE, NO_FACE, PARTIAL, FileResult
+from kpcli.batch.report import read_run, read_unread, write_manifest, write_run
 from kpcli.errors import InputError, UsageError
 from kpcli.options import MergeOptions
 from kpcli.schemes import LandmarkScheme
 from kpcli.workflows.annotate.crops import OUTPUT as CROPS
 from kpcli.workflows.annotate.formats import check_formats, outputs, write_formats
-from kpcli.workflows.annotate.ledger import OVERLAYS, Ledger
-from kpcli.workflows.annotate.outcome import DONE, NO_FACE, PARTIAL, FileResult
-from kpcli.workflows.annotate.report import Report, make_report, read_run, write_manifest, write_run
+from kpcli.workflows.annotate.overlays import OVERLAYS
+from kpcli.workflows.annotate.report import Report, make_report
 from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 
@@ -56,11 +58,12 @@ def merge(options: MergeOptions) -> Report:
             rows = ledger.staging / "rows.csv"
             shutil.copyfile(shard.out / LANDMARKS, rows)
             ledger.commit(rows, mine)
+        unread = {name: why for shard in shards for name, why in read_unread(shard.out).items()}
         with (shards[0].out / LANDMARKS).open("rb") as file:
             header = file.readline()
         files = sorted(r.file for mine in results for r in mine)
         joined = ledger.finish(header, files)
-        return _write(options, settings, ledger, joined, runs, started)
+        return _write(options, settings, ledger, joined, runs, started, unread)
     finally:
         ledger.close()
 
@@ -72,15 +75,16 @@ def _write(
     results: Sequence[FileResult],
     runs: Sequence[Mapping[str, Any]],
     started: float,
+    unread: Mapping[str, str],
 ) -> Report:
     scheme = LandmarkScheme.from_json(settings["scheme"])
     written = write_formats(options.formats, ledger, scheme, results)
     ignored: Counter[str] = Counter(runs[0].get("ignored", {}))  # every shard saw all of them
     report = make_report(
         options.out, results, planned=len(results), ignored=ignored, written=written.paths,
-        unwritten=written.failed, overlays=bool(settings["overlays"]),
+        unwritten=written.failed, overlays=bool(settings["overlays"]), unread=len(unread),
     )  # fmt: skip
-    write_manifest(ledger, results)
+    write_manifest(ledger, results, unread)
     root = str(settings["input"])
     write_run(options, runs[0]["model"], scheme.name, report, ledger, started, root)
     return report

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import itertools
 import os
-import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from kpcli.batch.ledger import COMMAND, Ledger
+from kpcli.batch.outcome import FileResult
+from kpcli.drawing import Style, draw
 from kpcli.images import write_image
 from kpcli.options import AnnotateOptions
-from kpcli.outputs import Outputs
+from kpcli.outputs import Outputs, writer
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import Face, Frame
-from kpcli.workflows.annotate.ledger import COMMAND, OVERLAYS
-from kpcli.writers.overlay import VideoOverlay, draw_faces, overlay_name
+from kpcli.workflows.annotate.crops import OUTPUT as CROPS
+from kpcli.writers.frame_pictures import OUTPUT as IMAGES
+from kpcli.writers.overlay import VideoOverlay, overlay_name
+
+OVERLAYS = "overlays"
 
 
 class Overlays:
@@ -36,6 +41,7 @@ class Overlays:
         self._staging = staging
         self._names = names
         self._scheme = scheme
+        self._style = Style.of(options.draw, options.draw_size)
         self._outputs = Outputs(options.out, COMMAND, writer())
         self._made: dict[str, tuple[Path, str]] = {}
         self._current: tuple[Path, str] | None = None
@@ -50,7 +56,7 @@ class Overlays:
         Exception
             Whatever the libraries raise where they cannot write it; `abandon` it then.
         """
-        draw_faces(frame.pixels, faces, self._scheme)
+        draw(frame.pixels, faces, self._scheme, self._style)
         if self._current is None:
             name = overlay_name(self._names.get(file, file), moving=frame.moving)
             temporary = self._staging / f"{os.getpid()}-{next(_counter)}{Path(name).suffix}"
@@ -105,6 +111,18 @@ class Overlays:
 _counter = itertools.count()
 
 
-def writer() -> str:
-    """What tells this process's records apart from those of others, also on other machines."""
-    return f"{socket.gethostname()}-{os.getpid()}"
+def drop_pictures(ledger: Ledger, results: Sequence[FileResult]) -> int:
+    """Remove pictures made of files that are gone, or have none now; how many went."""
+    drawn = {r.overlay for r in results}
+    frames = {f"{IMAGES}/{r.file}" for r in results}
+    cropped = {f"{CROPS}/{r.output or r.file}" for r in results if r.frames}
+
+    def old(name: str) -> bool:
+        if name.startswith(f"{OVERLAYS}/"):
+            return name not in drawn
+        if name.startswith(f"{CROPS}/"):
+            return name.rpartition("/")[0] not in cropped
+        known = name in frames or name.rpartition("/")[0] in frames
+        return name.startswith(f"{IMAGES}/") and not known
+
+    return len(ledger.outputs.remove([n for n in ledger.outputs.names() if old(n)]))

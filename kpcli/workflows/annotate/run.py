@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from kpcli.batch.engines.choose import check_engine
+from kpcli.batch.ledger import Ledger
+from kpcli.batch.plan import Plan, all_files, detector_files, digest_of, make_plan, settings
+from kpcli.batch.report import write_manifest, write_run
+from kpcli.batch.run import dry_lines, work
 from kpcli.catalogue import DETECTORS
 from kpcli.detectors import create_detector
 from kpcli.detectors.boxes_file import BoxesFile
-from kpcli.errors import UsageError, shown
+from kpcli.drawing import Style
+from kpcli.drawing.style import STICKERS
+from kpcli.errors import UsageError
 from kpcli.inference.suitability import check_detector
 from kpcli.inference.upright import FacePredictor
-from kpcli.model_bundle import ModelBundle
+from kpcli.model_bundle import ModelBundle, ModelCard
 from kpcli.options import SMOOTHINGS, AnnotateOptions
-from kpcli.progress import progress
-from kpcli.sources.folder import is_video
 from kpcli.workflows.annotate.crops import OUTPUT as CROPS
-from kpcli.workflows.annotate.engines.choose import check_engine, run_chunks
 from kpcli.workflows.annotate.formats import check_formats, outputs, unasked, write_formats
-from kpcli.workflows.annotate.ledger import OVERLAYS, Ledger
-from kpcli.workflows.annotate.plan import Plan, make_plan, read_besides, settings
-from kpcli.workflows.annotate.report import Report, make_report, many, write_manifest, write_run
-from kpcli.workflows.annotate.work import Chunk, Job
+from kpcli.workflows.annotate.overlays import OVERLAYS, drop_pictures
+from kpcli.workflows.annotate.report import Report, make_report
+from kpcli.workflows.annotate.work import AnnotateJob
 from kpcli.writers.frame_pictures import OUTPUT as IMAGES
 from kpcli.writers.landmark_csv import header, optional
 
@@ -47,22 +50,24 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
     if options.dry_run:
         return dry_run(options)
     started = time.time()
-    _check_names(options)
-    plan = make_plan(options)
+    style = _check_names(options)
+    plan = make_plan(options, options.shard)
     bundle = None if predictor else ModelBundle.open(options.model)
     card = predictor.card if predictor else ModelBundle.open(options.model).card
     check_detector(card, options.detector)
+    style.check(card.landmark_scheme)
     _check_boxes(plan, options)
     ledger = _ledger(options, plan)
-    now = settings(options, plan, card, bundle)
+    now = _settings(options, plan, card, bundle)
     ledger.open(now, resume=options.resume, overwrite=options.overwrite)
     try:
-        before = ledger.landmarks()
-        interrupted, runtime = _work(plan, options, ledger, predictor)
+        before = ledger.table()
+        job = AnnotateJob(options, plan.root, ledger.staging, plan.names)
+        interrupted, runtime = work(plan, job, ledger, predictor, engine=options.engine)
         scheme = card.landmark_scheme
         results = ledger.finish(header(scheme.n_points, optional(options, scheme)), plan.files)
-        stale = 0 if interrupted else ledger.drop_pictures(results)
-        if ledger.landmarks() != before:  # what earlier runs made of other rows is no longer true
+        stale = 0 if interrupted else drop_pictures(ledger, results)
+        if ledger.table() != before:  # what earlier runs made of other rows is no longer true
             stale += ledger.drop(unasked(options.formats, measures=options.measures))
         written = write_formats(options.formats, ledger, scheme, results)
         report = make_report(
@@ -86,6 +91,19 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
         ledger.close()
 
 
+def _settings(
+    options: AnnotateOptions, plan: Plan, card: ModelCard, bundle: ModelBundle | None
+) -> Mapping[str, Any]:
+    common = settings(options, plan, card.scheme, bundle, detector_files(options.detector))
+    return {**common, "sticker_files": digest_of(*_own_stickers(options))}
+
+
+def _own_stickers(options: AnnotateOptions) -> list[Path]:
+    """The folders of stickers that are the user's."""
+    words = [word.partition(":") for word in options.draw] if options.overlays else []
+    return [Path(folder) for kind, _, folder in words if kind == STICKERS and Path(folder).is_dir()]
+
+
 def _check_boxes(plan: Plan, options: AnnotateOptions) -> None:
     """Refuse a CSV of boxes that names none of the files; of a shard's few it may name none."""
     if options.shard == (1, 1) and options.detector.partition(":")[0] == "boxes_file":
@@ -94,13 +112,14 @@ def _check_boxes(plan: Plan, options: AnnotateOptions) -> None:
             detector.check(plan.root / file for file in plan.files)
 
 
-def _check_names(options: AnnotateOptions) -> None:
-    """A wrong name fails before all else."""
+def _check_names(options: AnnotateOptions) -> Style:
+    """A wrong name fails before all else; what overlays show."""
     DETECTORS.load(options.detector.partition(":")[0])
     check_formats(options.formats)
     check_engine(options.engine)
     if options.smooth not in SMOOTHINGS:
         raise UsageError(f"unknown smoothing {options.smooth!r}", expected=", ".join(SMOOTHINGS))
+    return Style.of(options.draw, options.draw_size)
 
 
 def _ledger(options: AnnotateOptions, plan: Plan) -> Ledger:
@@ -110,30 +129,26 @@ def _ledger(options: AnnotateOptions, plan: Plan) -> Ledger:
     tables = outputs(options.formats, measures=options.measures)
     ledger = Ledger(options.out, [*pictures, *tables])
     ledger.outputs.spare([plan.root / file for file in plan.files])
-    ledger.outputs.spare(read_besides(options))
+    read = [Path(options.model), *detector_files(options.detector), *_own_stickers(options)]
+    ledger.outputs.spare(all_files(read))
     return ledger
 
 
 def dry_run(options: AnnotateOptions) -> Report:
     """A report with a plan of what `annotate` would do; nothing is written."""
-    _check_names(options)
-    plan = make_plan(options)
+    style = _check_names(options)
+    plan = make_plan(options, options.shard)
     bundle = ModelBundle.open(options.model)
     check_detector(bundle.card, options.detector)
+    style.check(bundle.card.landmark_scheme)
     ledger = _ledger(options, plan)
     ledger.check(
-        settings(options, plan, bundle.card, bundle),
+        _settings(options, plan, bundle.card, bundle),
         resume=options.resume,
         overwrite=options.overwrite,
     )
-    finished = set() if options.overwrite else _finished(ledger, plan)
-    lines = [f"{'finished' if file in finished else 'annotate'}  {file}" for file in plan.files]
-    videos = sum(is_video(Path(file)) for file in plan.files)
-    left = len(plan.files) - len(finished)
-    lines.append(
-        f"{many(len(plan.files) - videos, 'picture')}, {many(videos, 'video')}; "
-        f"{left} to annotate with {options.model} and {options.detector} into {options.out}"
-    )
+    how = f"with {options.model} and {options.detector}"
+    left, lines = dry_lines(plan, ledger, "annotate", how, overwrite=options.overwrite)
     nothing = make_report(
         options.out,
         [],
@@ -143,42 +158,4 @@ def dry_run(options: AnnotateOptions) -> Report:
         unwritten={},
         overlays=False,
     )
-    return replace(nothing, plan=[shown(line) for line in lines])
-
-
-def _work(
-    plan: Plan, options: AnnotateOptions, ledger: Ledger, predictor: FacePredictor | None
-) -> tuple[bool, str]:
-    """Do all that is not done; whether Ctrl-C stopped it, and what ran the model."""
-    chunks = plan.chunks(_finished(ledger, plan))
-    job = Job(options, plan.root, ledger.staging, plan.names)
-    left = sum(len(chunk.files) for chunk in chunks)
-    runtime = ""
-    with closing(_commits(chunks, job, ledger, predictor)) as commits:
-        try:
-            for line in progress(commits, "annotate", left, "file"):
-                runtime = line
-        except KeyboardInterrupt:
-            return True, runtime
-    return False, runtime
-
-
-def _finished(ledger: Ledger, plan: Plan) -> set[str]:
-    """Files that need not be looked at again."""
-    return {
-        file
-        for file, (result, _) in ledger.results().items()
-        if result.finished
-        and result.unchanged(plan.root / file)
-        and result.output == plan.names.get(file, "")
-    }
-
-
-def _commits(
-    chunks: Sequence[Chunk], job: Job, ledger: Ledger, predictor: FacePredictor | None
-) -> Generator[str]:
-    """Commit the chunks; for every file of theirs, what ran the model."""
-    if chunks:
-        for result in run_chunks(chunks, job, predictor):
-            ledger.commit(result.rows, result.files)
-            yield from (result.runtime for _ in result.files)
+    return replace(nothing, plan=lines)

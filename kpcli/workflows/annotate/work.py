@@ -5,73 +5,76 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from kpcli.errors import InputError, KpcliError, told
+from kpcli.batch.chunks import (
+    Chunk,
+    ChunkResult,
+    Heartbeat,
+    Job,
+    Note,
+    full_disk,
+    noted_frames,
+    rows_file,
+)
+from kpcli.batch.ledger import COMMAND
+from kpcli.batch.outcome import DONE, FAILED, NO_FACE, PARTIAL, SKIPPED, FileResult
+from kpcli.errors import told
 from kpcli.inference.finder import FaceFinder
-from kpcli.options import AnnotateOptions
-from kpcli.outputs import Outputs
-from kpcli.sources import read_frames
-from kpcli.sources.room import shared_room
+from kpcli.inference.upright import FacePredictor
+from kpcli.model_bundle import ModelBundle
+from kpcli.options import AUTO, AnnotateOptions
+from kpcli.outputs import Outputs, writer
+from kpcli.runtimes import usable
 from kpcli.types import Face, Frame, FrameFaces
 from kpcli.workflows.annotate.crops import Crops
-from kpcli.workflows.annotate.ledger import COMMAND
-from kpcli.workflows.annotate.outcome import DONE, FAILED, NO_FACE, PARTIAL, SKIPPED, FileResult
-from kpcli.workflows.annotate.overlays import Overlays, writer
+from kpcli.workflows.annotate.overlays import Overlays
 from kpcli.writers.frame_pictures import FramePictures
 from kpcli.writers.landmark_csv import RowWriter, optional
 
-Heartbeat = Callable[[str], None]
-"""Told the file at every heartbeat: a file begun, a frame read."""
-
 
 @dataclass(frozen=True)
-class Job:
-    """What all chunks of a run share."""
+class AnnotateJob(Job):
+    """Rows of landmarks, and overlays, frames and crops where they are wanted."""
 
     options: AnnotateOptions
-    root: Path
-    staging: Path
-    names: Mapping[str, str] = field(default_factory=dict)
-    """What names of outputs begin with, where it is not the file's; see `Plan.names`."""
+
+    def open(self, predictor: FacePredictor | None) -> FaceFinder:
+        """The finder of the options."""
+        return FaceFinder(self.options, predictor=predictor)
+
+    def work(self, chunk: Chunk, tool: FaceFinder, beat: Heartbeat) -> ChunkResult:
+        """See `Job.work`."""
+        return _annotated(chunk, self, tool, beat)
+
+    def bare(self) -> AnnotateJob:
+        """See `Job.bare`."""
+        bare = replace(self.options, overlays=False, frames_out=False, crops=False)
+        return replace(self, options=bare)
+
+    def heavy(self, predictor: FacePredictor | None) -> bool:
+        """Keras takes seconds and hundreds of megabytes to start, and uses every core."""
+        return predictor is not None or _runtime(self.options) == "keras"
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """Files that are read together; ``given_up`` are those not to try, with the reason."""
-
-    number: int
-    files: tuple[str, ...]
-    given_up: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ChunkResult:
-    """A chunk's rows (without a header), the outcome of each file, and what ran the model."""
-
-    number: int
-    rows: Path
-    files: tuple[FileResult, ...]
-    runtime: str
+def _runtime(options: AnnotateOptions) -> str:
+    if options.runtime != AUTO:
+        return options.runtime
+    return next(iter(usable(ModelBundle.open(options.model))), "")
 
 
 @dataclass
-class _Note:
-    """What is learnt of a file on the way."""
+class _Note(Note):
+    """What else may be wrong with a file."""
 
-    result: FileResult
-    problem: str = ""
     no_overlay: str = ""
     no_picture: str = ""
     no_crop: str = ""
-    reading: float = 0.0
-    tracks: set[int] = field(default_factory=set)
 
     def settle(self, other_seconds: float) -> FileResult:
         """The outcome, once all frames are through."""
@@ -90,57 +93,7 @@ class _Note:
         return r
 
 
-def run_chunk(chunk: Chunk, job: Job, finder: FaceFinder, beat: Heartbeat) -> ChunkResult:
-    """Annotate the files of a chunk; what is wrong with one of them ends up in its outcome.
-
-    Whatever a file makes a library raise is that file's: it is found, given up, and the others
-    are annotated without it, as they will be at every later run.
-
-    Raises
-    ------
-    KpcliError
-        What is about no single file: a detector's own CSV, a full disk.
-    """
-    try:
-        return _run_chunk(chunk, job, finder, beat)
-    except KpcliError:
-        raise
-    except Exception as e:
-        logging.getLogger(__name__).debug("%s", chunk.files, exc_info=True)
-        blamed = _blamed(chunk, job, finder, beat, e)
-    try:
-        return _run_chunk(blamed, job, finder, beat)
-    except KpcliError:
-        raise
-    except Exception as e:
-        for file in blamed.files:
-            blamed = give_up(blamed, file, blamed.given_up.get(file, _unforeseen(e)))
-        return _run_chunk(blamed, job, finder, beat)
-
-
-def _blamed(chunk: Chunk, job: Job, finder: FaceFinder, beat: Heartbeat, error: Exception) -> Chunk:
-    """The chunk, with those files given up that raise when they are alone."""
-    tried = [file for file in chunk.files if file not in chunk.given_up]
-    if len(tried) == 1:
-        return give_up(chunk, tried[0], _unforeseen(error))
-    undrawn = replace(
-        job, options=replace(job.options, overlays=False, frames_out=False, crops=False)
-    )
-    for file in tried:
-        try:
-            _run_chunk(Chunk(chunk.number, (file,)), undrawn, finder, beat)
-        except KpcliError:
-            raise
-        except Exception as e:
-            chunk = give_up(chunk, file, _unforeseen(e))
-    return chunk
-
-
-def _unforeseen(error: Exception) -> str:
-    return f"cannot be annotated: {error!r}"
-
-
-def _run_chunk(chunk: Chunk, job: Job, finder: FaceFinder, beat: Heartbeat) -> ChunkResult:
+def _annotated(chunk: Chunk, job: AnnotateJob, finder: FaceFinder, beat: Heartbeat) -> ChunkResult:
     begun = time.perf_counter()
     notes = {
         job.root / f: _Note(FileResult(f, FAILED, output=job.names.get(f, ""))) for f in chunk.files
@@ -148,7 +101,7 @@ def _run_chunk(chunk: Chunk, job: Job, finder: FaceFinder, beat: Heartbeat) -> C
     for name, reason in chunk.given_up.items():
         notes[job.root / name].problem = reason
     rows = job.staging / f"rows-{os.getpid()}-{chunk.number}.csv"
-    with _rows_file(rows, job) as file, _Recorder(job, finder, notes, file) as recorder:
+    with rows_file(rows, job) as file, _Recorder(job, finder, notes, file) as recorder:
         for frame, faces in finder.find(_frames(notes, job, beat)):
             recorder.record(frame, faces)
     other = time.perf_counter() - begun - sum(note.reading for note in notes.values())
@@ -157,66 +110,18 @@ def _run_chunk(chunk: Chunk, job: Job, finder: FaceFinder, beat: Heartbeat) -> C
     return ChunkResult(chunk.number, rows, results, finder.runtime_line)
 
 
-@contextmanager
-def _rows_file(path: Path, job: Job) -> Iterator[BinaryIO]:
-    """The file for a chunk's rows; a disk that it does not fit on ends the run."""
-    with _disk(job):
-        file = path.open("wb")
-    try:
-        yield file
-    finally:
-        with _disk(job):
-            file.close()
-
-
-@contextmanager
-def _disk(job: Job) -> Iterator[None]:
-    try:
-        yield
-    except OSError as e:
-        raise InputError(
-            f"{job.options.out}: the results cannot be written",
-            actual=str(e),
-            next_step="make room, then run the same command with --resume",
-        ) from e
-
-
-def _frames(notes: Mapping[Path, _Note], job: Job, beat: Heartbeat) -> Iterator[Frame]:
+def _frames(notes: Mapping[Path, _Note], job: AnnotateJob, beat: Heartbeat) -> Iterator[Frame]:
     """The frames of all files, one after the other; a file's problem goes into its note."""
     for path, note in notes.items():
-        if note.problem:
-            continue
-        beat(note.result.file)
-        clock = time.perf_counter()
-        limit = round(job.options.max_megapixels * 1e6)
-        try:
-            status = path.stat()
-            note.result.size, note.result.mtime_ns = status.st_size, status.st_mtime_ns
-            alive = partial(beat, note.result.file)
-            room = shared_room(job.staging, alive)
-            for frame in read_frames(path, job.options.frames, limit, alive, room):
-                note.reading += time.perf_counter() - clock
-                yield frame
-                clock = time.perf_counter()
-                alive()
-                del frame  # the next, which may be large too, is read before this name is free
-            if not note.result.unchanged(path):
-                note.problem = "the file changed while it was read"
-        except InputError as e:
-            note.problem = told(e)
-        except FileNotFoundError:
-            note.problem = "there is no such file"
-        except Exception as e:  # a decoder's bug must not end a batch of thousands
-            logging.getLogger(__name__).debug("%s", path, exc_info=True)
-            note.problem = f"cannot be read: {e!r}"
-        note.reading += time.perf_counter() - clock
+        if not note.problem:
+            yield from noted_frames(path, note, job, beat, job.options.frames)
 
 
 class _Recorder:
     """Writes rows and overlays of frames that come file by file."""
 
     def __init__(
-        self, job: Job, finder: FaceFinder, notes: Mapping[Path, _Note], file: BinaryIO
+        self, job: AnnotateJob, finder: FaceFinder, notes: Mapping[Path, _Note], file: BinaryIO
     ) -> None:
         scheme = finder.scheme
         self._job = job
@@ -249,7 +154,7 @@ class _Recorder:
         if self._crops is not None and not note.no_crop:
             with self._noting_crops(note):
                 faces = self._crops.add(result.output or result.file, frame, result.frames, faces)
-        with _disk(self._job):
+        with full_disk(self._job):
             self._rows.write(FrameFaces.of(frame, faces, result.file))
         result.end = self._file.tell()
         result.frames += 1
@@ -330,13 +235,3 @@ class _Recorder:
                 self._overlays.abandon(error)
         finally:
             self._overlays.discard()
-
-
-def give_up(chunk: Chunk, file: str, reason: str) -> Chunk:
-    """The same chunk, which will not try this file."""
-    return replace(chunk, given_up={**chunk.given_up, file: reason})
-
-
-def overtime(timeout: float) -> str:
-    """Why a file was given up."""
-    return f"given up: no progress in {timeout:g} s (--timeout)"

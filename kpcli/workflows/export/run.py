@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +29,11 @@ from kpcli.workflows.export.checks import (
     compare_on_pictures,
     loss,
 )
+from kpcli.workflows.export.example.run import SCRIPT, check_example, write_example
+from kpcli.workflows.export.exported import Exported
 
 CALIBRATE = {LANDMARKS: 128, DETECTION: 48}
 """Number of faces, or of pictures, that set the ranges of int8."""
-
-
-@dataclass(frozen=True)
-class Exported:
-    """The file or folder that was written, and what its checks gave."""
-
-    path: Path
-    lines: Sequence[str]
-
-    def summary(self) -> str:
-        """Size, deviation from Keras, errors on the faces it was checked on."""
-        return "\n".join(self.lines)
 
 
 def export(options: ExportOptions, say: Callable[[str], None] = print) -> Exported:
@@ -72,6 +61,8 @@ def export(options: ExportOptions, say: Callable[[str], None] = print) -> Export
             next_step="move it away, or choose an --out",
         )
     _check_quantize(options, exporter)
+    if options.example:
+        check_example(options.to, bundle.card, options.out or bundle.path)
     if options.out is None:
         if bundle.path.resolve().parent == assets().resolve():
             raise UsageError(
@@ -121,6 +112,9 @@ def _export(
             entry["replaces"] = content(path)[1]
         _note_export(bundle.path, options.to, entry)  # first: a killed export is known by it
     lines = _lines(options, shown / exporter.FILE, size, checks)
+    if options.example:
+        write_example(options.to, bundle.card, bundle.path, getattr(export, "takes_bytes", False))
+        lines.append(f"example: {shown / SCRIPT}, and the README.md beside it")
     return [*lines, warning] if warning else lines
 
 

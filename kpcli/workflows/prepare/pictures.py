@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from kpcli.errors import InputError
-from kpcli.images import decode, open_image, orientation_of, write_image
+from kpcli.images import decode, decode_to_its_end, open_image, orientation_of, write_image
 from kpcli.outputs import Outputs
 from kpcli.progress import progress
-from kpcli.types import Sample
+from kpcli.types import Note, Sample
 from kpcli.workflows.prepare.duplicates import Fingerprint, fingerprint
 from kpcli.workflows.prepare.validation import PictureFacts
 
@@ -71,17 +71,28 @@ def look_at_pictures(samples: Sequence[Sample]) -> Seen:
         # An interruption ends the map, which then drops what is still waiting.
         results = pool.map(_look, paths)
         bar = progress(results, "checking pictures", total=len(paths), unit="picture")
-        return dict(zip(paths, bar, strict=True))
+        seen = dict(zip(paths, bar, strict=True))
+    # Not in the threads: the switch that has a picture without its end read is one for all.
+    damaged = [path for path, (facts, _) in seen.items() if facts.problem and not facts.missing]
+    return seen | {path: _look(path, to_its_end=True) for path in damaged}
 
 
-def _look(path: Path) -> tuple[PictureFacts, Fingerprint | None]:
+def ending_early(seen: Seen) -> list[Note]:
+    """What is told of pictures that lack their end."""
+    count = sum(bool(facts.lacking) for facts, _ in seen.values())
+    return [Note("pictures that end early: read as far as they go", count)] if count else []
+
+
+def _look(path: Path, *, to_its_end: bool = False) -> tuple[PictureFacts, Fingerprint | None]:
     try:
         with open_image(path) as image:
             stored, orientation = image.size, orientation_of(image)
-            pixels = decode(image, path)
+            pixels, lacking = (
+                decode_to_its_end(image, path) if to_its_end else (decode(image, path), "")
+            )
     except InputError as e:
         missing = isinstance(e.__cause__, (FileNotFoundError, NotADirectoryError))
         return PictureFacts(missing=missing, problem=e.actual or e.what), None
     height, width = pixels.shape[:2]
-    facts = PictureFacts(width, height, stored=stored, orientation=orientation)
+    facts = PictureFacts(width, height, stored=stored, orientation=orientation, lacking=lacking)
     return facts, fingerprint(pixels)

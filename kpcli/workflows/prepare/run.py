@@ -18,7 +18,7 @@ from kpcli.splits import cut_by_group
 from kpcli.types import Reject, Sample
 from kpcli.workflows.prepare.duplicates import Duplicate, Fingerprint, across_splits, linked_groups
 from kpcli.workflows.prepare.grouping import compiled, kept_splits, told_once
-from kpcli.workflows.prepare.pictures import EmbeddedPictures, Seen, look_at_pictures
+from kpcli.workflows.prepare.pictures import EmbeddedPictures, Seen, ending_early, look_at_pictures
 from kpcli.workflows.prepare.preview import PREVIEW_ENDINGS, write_preview
 from kpcli.workflows.prepare.reading import find_format, read_sources
 from kpcli.workflows.prepare.report import (
@@ -54,6 +54,7 @@ def prepare(options: PrepareOptions) -> Prepared:
         notes += more
         check_schemes(samples, target)
         seen = look_at_pictures(samples)
+        notes += ending_early(seen)
         facts = {path: found for path, (found, _) in seen.items()}
         samples, more = turned_upright(samples, facts, options.exif)
         notes += more
@@ -96,9 +97,6 @@ def _preview(path: Path) -> Outputs:
 
 
 def _check_options(options: PrepareOptions) -> None:
-    for name, share in (("--val", options.val), ("--test", options.test)):
-        if not 0 <= share <= 0.9:
-            raise UsageError(f"{name} is out of range", expected="0 .. 0.9", actual=f"{share}")
     if options.val + options.test > 0.95:
         raise UsageError(
             "--val and --test leave nothing to train on",

@@ -36,6 +36,8 @@ class PictureFacts:
     problem: str = ""
     stored: tuple[int, int] = (0, 0)
     orientation: int = 1
+    lacking: str = ""
+    """What is wrong with the end of a picture that is read all the same."""
 
 
 Found = tuple[str, str] | None

@@ -11,7 +11,7 @@ from typing import Any
 from kpcli.model_bundle import ModelCard
 from kpcli.options import AnnotateOptions
 from kpcli.workflows.report.markup import Markup, facts, section, tag
-from kpcli.workflows.report.results import Results
+from kpcli.workflows.results import Results
 
 _SHOWN = 300
 """Most characters of a value that are shown."""

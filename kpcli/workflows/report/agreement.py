@@ -16,7 +16,7 @@ from kpcli.errors import InputError
 from kpcli.inference.summaries import Median
 from kpcli.types import Face, FrameFaces
 from kpcli.workflows.report.digest import Best, Histogram
-from kpcli.workflows.report.results import csv_rows, table_frames
+from kpcli.workflows.results import csv_rows, table_frames
 
 LEAST_IOU = 0.3
 """Overlap of boxes from which two faces of a frame are one."""

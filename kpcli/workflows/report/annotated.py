@@ -17,9 +17,9 @@ from kpcli.workflows.report.gallery import gallery
 from kpcli.workflows.report.markup import Markup, name, section, table, tag
 from kpcli.workflows.report.page import page
 from kpcli.workflows.report.plots import plots
-from kpcli.workflows.report.results import Outcome, Results, csv_rows
 from kpcli.workflows.report.thumbnails import OVERLAYS, Places
 from kpcli.workflows.report.videos import video
+from kpcli.workflows.results import Outcome, Results, csv_rows
 
 PROBLEMS = 300
 """Most files that failed or are partial that are named."""

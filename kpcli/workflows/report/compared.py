@@ -25,7 +25,7 @@ from kpcli.workflows.report.evaluated import (
 )
 from kpcli.workflows.report.markup import Markup, name, section, table, tag
 from kpcli.workflows.report.page import page
-from kpcli.workflows.report.results import scheme_of
+from kpcli.workflows.results import scheme_of
 from kpcli.writers.landmark_csv import OUTPUT as LANDMARKS
 
 CHANGED = 100

@@ -18,8 +18,8 @@ from kpcli.workflows.report import charts
 from kpcli.workflows.report.about import card_part
 from kpcli.workflows.report.markup import Markup, facts, name, section, table, tag
 from kpcli.workflows.report.page import page
-from kpcli.workflows.report.results import csv_rows, read_json, read_list
 from kpcli.workflows.report.thumbnails import jpeg_uri
+from kpcli.workflows.results import csv_rows, read_json, read_list
 
 METRICS, PER_FACE, WORST = "metrics.json", "per_face.csv", "worst.png"
 COMPARISON = "comparison.json"

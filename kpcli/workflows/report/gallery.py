@@ -9,8 +9,8 @@ from kpcli.inference.measures import DOUBT
 from kpcli.inference.summaries import is_doubtful
 from kpcli.workflows.report.digest import Digest, Look
 from kpcli.workflows.report.markup import Markup, section, tag
-from kpcli.workflows.report.results import Results
 from kpcli.workflows.report.thumbnails import Picture, Places, pictures
+from kpcli.workflows.results import Results
 
 
 def gallery(digest: Digest, results: Results, places: Places) -> Markup:

@@ -12,7 +12,7 @@ from kpcli.workflows.report.annotated import annotated_page
 from kpcli.workflows.report.compared import compared_page
 from kpcli.workflows.report.evaluated import METRICS, Scored, evaluated_page
 from kpcli.workflows.report.markup import Markup
-from kpcli.workflows.report.results import Results
+from kpcli.workflows.results import Results
 
 COMMAND = "report"
 OUTPUT, COMPARED = "report.html", "compare.html"

@@ -46,7 +46,7 @@ def labelme_file(path: Path, shapes: list[dict]) -> None:
 def spot(label: str, x: float, y: float, group: int | None = None, **flags: bool) -> dict:
     return {
         "label": label,
-        "points": [[x, y]],
+        "points": [[x + 0.5, y + 0.5]],  # counted from the pixel's edge
         "group_id": group,
         "shape_type": "point",
         "flags": flags,
@@ -68,7 +68,7 @@ def test_labelme_groups_rectangles_and_doubt(tmp_path: Path) -> None:
     ]
     labelme_file(tmp_path / "g.json", [*boxes, spot("a", 1, 2), spot("a", 15, 15), spot("b", 3, 4)])
     first, second = read("labelme", tmp_path)[0]
-    assert first.face == FaceBox(0, 0, 9, 9)
+    assert first.face == FaceBox(-0.5, -0.5, 8.5, 8.5)
     assert first.points.tolist() == [[1, 2], [3, 4]]
     assert second.points[0].tolist() == [15, 15]
     labelme_file(tmp_path / "g.json", [spot("a", 1, 2), spot("a", 5, 6)])

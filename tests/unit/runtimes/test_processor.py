@@ -9,8 +9,8 @@ from helpers.tiny import write_onnx_bundle
 
 from kpcli import runtimes
 from kpcli.errors import ModelError, UsageError
-from kpcli.runtimes import open_runtime, usable
-from kpcli.runtimes.processor import int8_is_fast, only_by_onnx
+from kpcli.runtimes import choice, open_runtime, usable
+from kpcli.runtimes.processor import int8_is_fast, int8_verdict, only_by_onnx
 
 X86 = "processor\t: 0\nmodel name\t: some\nflags\t\t: fpu sse4_1 avx2 {}\n"
 
@@ -44,6 +44,24 @@ def test_float32_comes_first_where_int8_is_slow(
         assert usable(bundle)[:2] == order
     file.unlink()
     assert usable(bundle)[0] == "onnx", "a bundle without it runs as before"
+
+
+def test_the_choice_is_said_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = write_onnx_bundle(tmp_path / "bundle")
+    assert choice(bundle).startswith("onnx of onnx: the first")
+    (bundle.path / "model_float.onnx").write_bytes((bundle.path / "model.onnx").read_bytes())
+    (tmp_path / "cpuinfo").write_text(X86.format("avx512_vnni"))
+    for file, begins, reason in (
+        (tmp_path / "cpuinfo", "onnx of onnx, onnx_float: int8 is fast here", "avx512_vnni"),
+        (tmp_path / "none", "onnx", "processor"),
+    ):
+        fast, why = int8_verdict(file)
+        monkeypatch.setattr(runtimes, "int8_is_fast", lambda fast=fast: fast)
+        monkeypatch.setattr(runtimes, "int8_verdict", lambda fast=fast, why=why: (fast, why))
+        assert choice(bundle).startswith(begins)
+        assert reason in choice(bundle)
 
 
 def test_a_device_that_is_not_there_is_refused_with_what_to_install(tmp_path: Path) -> None:

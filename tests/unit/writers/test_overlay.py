@@ -7,12 +7,13 @@ import pytest
 from helpers import clips
 from helpers.media import picture, write_animation, write_video
 
+from kpcli.drawing import draw_faces
 from kpcli.errors import InputError
 from kpcli.options import ALL_FRAMES, FrameSelection
 from kpcli.schemes import IBUG68
 from kpcli.sources import read_frames
 from kpcli.types import Face, FaceBox
-from kpcli.writers.overlay import VideoOverlay, draw_faces, overlay_name
+from kpcli.writers.overlay import VideoOverlay, overlay_name
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kpcli.batch.ledger import Ledger
+from kpcli.batch.outcome import FileResult
 from kpcli.errors import InputError
 from kpcli.schemes import get_scheme
 from kpcli.types import Face, FaceBox, FrameFaces
 from kpcli.workflows.annotate.formats import Written, write_formats
-from kpcli.workflows.annotate.ledger import Ledger
-from kpcli.workflows.annotate.outcome import FileResult
 from kpcli.writers import json_frames
 from kpcli.writers.landmark_csv import create
 

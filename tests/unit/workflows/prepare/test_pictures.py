@@ -12,7 +12,7 @@ from PIL import Image
 from kpcli.images import open_image
 from kpcli.types import Sample
 from kpcli.workflows.prepare import pictures as prepare_pictures
-from kpcli.workflows.prepare.pictures import look_at_pictures
+from kpcli.workflows.prepare.pictures import ending_early, look_at_pictures
 
 
 def sample(image: Path) -> Sample:
@@ -63,3 +63,14 @@ def test_an_interruption_drops_what_is_waiting(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(KeyboardInterrupt):
         look_at_pictures([sample(Path(f"{i:04d}")) for i in range(400)])
     assert next(count) < 400
+
+
+def test_pictures_without_their_end_are_used_and_told(tmp_path: Path) -> None:
+    paths = [save(tmp_path / f"{i}.jpg", picture(size=120, seed=i)) for i in range(12)]
+    for path in paths[::2]:
+        path.write_bytes(path.read_bytes()[: -len(path.read_bytes()) // 3])
+    seen = look_at_pictures([sample(p) for p in paths])
+    assert [bool(seen[p][0].lacking) for p in paths] == [i % 2 == 0 for i in range(12)]
+    assert {(seen[p][0].width, seen[p][0].problem) for p in paths} == {(120, "")}
+    (note,) = ending_early(seen)
+    assert note.count == 6

@@ -1,0 +1,1 @@
+"""Who does the chunks of a run: this process, several, or a Ray cluster; same results."""

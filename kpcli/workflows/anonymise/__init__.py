@@ -1,0 +1,1 @@
+"""Copies of pictures and videos in which faces are covered."""

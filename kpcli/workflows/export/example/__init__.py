@@ -1,0 +1,1 @@
+"""``kpcli export --example``: a script and a text beside an export, to run it without kpcli."""
