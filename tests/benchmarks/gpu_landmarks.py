@@ -9,7 +9,8 @@ looks like a val or test face of the held-out tables is taken, as in `pseudo_lab
     python tests/benchmarks/gpu_landmarks.py plain stages/utk.npz MORE/utkface \
         --held-out faces.csv --held-out wflw.csv --count 2300
     python tests/benchmarks/gpu_landmarks.py negatives stages/negatives.npz wider.csv
-    python tests/benchmarks/gpu_landmarks.py weights stages/weights.npz default large wflw98
+    python tests/benchmarks/gpu_landmarks.py weights stages/weights.npz large
+    python tests/benchmarks/gpu_landmarks.py weights stages/weights_default.npz default
     python tests/benchmarks/gpu_landmarks.py part lm1 stages/faces.npz stages/schemes.npz ...
     (copy the parts and gpu_landmarks_train.py there, run it, copy its folder of results back)
     python tests/benchmarks/gpu_landmarks.py unpack results/default.npz default faces.csv \
@@ -220,13 +221,11 @@ def negatives(options: argparse.Namespace) -> None:
 
 
 def weights(options: argparse.Namespace) -> None:
-    """The weights of bundles by the names of layers: BUNDLE/LAYER/NUMBER; of wflw98 its heads."""
+    """The weights of bundles by the names of layers: BUNDLE/LAYER/NUMBER."""
     values: dict[str, Any] = {}
     for name in options.bundles:
         network = load_model(ModelBundle.open(name).weights)
         for layer in network.layers:
-            if Path(name).name == "wflw98" and layer.name not in HEADS:
-                continue
             for i, value in enumerate(layer.get_weights()):
                 values[f"{Path(name).name}/{layer.name}/{i}"] = value.astype(np.float16)
     np.savez_compressed(options.out, **values)

@@ -8,8 +8,8 @@ Runs where kpcli is not: JAX, numpy and OpenCV are enough. `gpu_landmarks.py` ma
 parts that come later join the training (`--patience` seconds are waited for them before
 pseudo-labels are made).
 
-1. A teacher (11 M parameters) learns 68 and 98 points from the true labels, and from what the
-   shipped large model says of the plain faces.
+1. A teacher (11 M parameters, the shipped large model at twice its widths) learns 68 and 98 points
+   from the true labels, and from what the shipped large model says of the plain faces.
 2. Its looks, plain and mirrored, at three cuts label every face anew, mixed with the large
    model's by the share that is best on val; labels that people made stay.
 3. The students go on from the shipped weights on all of it, with true labels ever more often; one
@@ -138,6 +138,38 @@ def shipped(spec: Spec, values: Mapping[str, Any], near: Any) -> tuple[Tree, Tre
                 raise ValueError(f"{spec.name}/{key}: {there.shape}, not {mine.shape}")
             tree[key] = there.astype(np.float32)
     return weights, statistics
+
+
+def widened(weights: Tree, statistics: Tree, noise: float = 0.1) -> tuple[Tree, Tree]:
+    """The large model as a teacher of twice its widths that says much the same.
+
+    Every channel is there twice; what reads it divides its weight between the two by lot (Chen et
+    al., "Net2Net", ICLR 2016), and noise sets the two apart. New blocks begin as the identity.
+    """
+    rng = np.random.default_rng(0)
+    new, new_statistics = initial(TEACHER)
+    for tree, old in ((new, weights), (new_statistics, statistics)):
+        for key, mine in tree.items():
+            if key not in old:
+                if key.endswith("_b_norm/0"):
+                    tree[key] = np.zeros_like(mine)
+                continue
+            value = old[key]
+            reading = -1 if key.startswith("refine") else -2
+            if value.ndim == 1:
+                value = np.tile(value, mine.shape[0] // value.shape[0])
+            elif not (key.startswith("refine") and key.endswith("/1")):
+                if value.ndim == 4 and reading == -2:
+                    value = np.concatenate([value] * (mine.shape[-1] // value.shape[-1]), axis=-1)
+                if mine.shape[reading] == 2 * value.shape[reading]:
+                    part = rng.uniform(0.25, 0.75, value.shape)
+                    value = np.concatenate([value * part, value * (1 - part)], axis=reading)
+                if key.startswith(("stage", "smooth", "lateral")):
+                    value = value + rng.normal(0, noise * value.std(), value.shape)
+            if value.shape != mine.shape:
+                raise ValueError(f"{key}: {value.shape}, not {mine.shape}")
+            tree[key] = value.astype(np.float32)
+    return new, new_statistics
 
 
 def forward(spec: Spec, weights: Tree, statistics: Tree, crops: Any, train: bool) -> Any:
@@ -725,7 +757,7 @@ FINER = {
     "wider": (0.26, 0.24), "portraits": (0.14, 0.09), "negatives": (0.12, 0.12),
 }  # fmt: skip
 PLANS = {
-    "teacher": Plan(TEACHER, 256, 2e-3, 0.05, 0.998, 0.03, (1.0, 0.5), TEACHING, (1.0, 0.8)),
+    "teacher": Plan(TEACHER, 256, 1.5e-3, 0.05, 0.998, 0.03, (1.0, 0.5), TEACHING, (1.0, 0.8)),
     "large": Plan(LARGE, 256, 2e-3, 0.01, 0.999, 0.01, (1.0, 0.3), LEARNING, (1.0, 0.75)),
     "default": Plan(DEFAULT, 320, 2.5e-3, 0.005, 0.999, 0.01, (1.0, 0.4), LEARNING, (0.9, 0.7)),
     "wflw98": Plan(DEFAULT, 320, 8e-4, 0.005, 0.999, 0.01, (0.2, 1.0), FINER, (0.8, 0.7), 50),
@@ -1017,7 +1049,7 @@ class Session:
         for part in parts:
             for path in sorted(part.glob("*.npz")):
                 try:
-                    if path.stem in ("weights", "schemes"):
+                    if path.stem.startswith(("weights", "schemes")):
                         self.values.update(np.load(path))
                         continue
                     for stage in read_stage(path):
@@ -1246,7 +1278,7 @@ class Session:
         teacher = self.teach(seconds["teacher"])
         deadline = time.monotonic() + options.patience
         while self.waiting and time.monotonic() < deadline:
-            if not self.values.keys() - {"flip68", "flip98", "along68", "along98"}:
+            if f"{DEFAULT.name}/stage0_down/0" not in self.values:
                 deadline = min(deadline + 1, began + 600)  # students start from shipped weights
             self.poll(block=True)
             self.drain()
@@ -1313,9 +1345,12 @@ class Session:
         if seconds <= 0:
             return None
         try:
-            self.attempt(self.program, TEACHER)
             self.ahead((DEFAULT, LARGE))
-            return self.run("teacher", *initial(TEACHER), seconds, self.poll)
+            self.attempt(self.program, TEACHER)
+            start = initial(TEACHER)
+            if f"{LARGE.name}/stage0_down/0" in self.values:
+                start = widened(*self.start(LARGE))
+            return self.run("teacher", *start, seconds, self.poll)
         except Exception:
             say(traceback.format_exc())
             return None
