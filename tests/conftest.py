@@ -29,8 +29,9 @@ SLOW = {
     "end_to_end/test_annotate_resume.py", "end_to_end/test_everything.py",
     "end_to_end/test_fuzz_labels.py", "end_to_end/test_fuzz_media.py",
     "end_to_end/test_kills.py", "end_to_end/test_export_example.py",
-    "end_to_end/test_web_page.py", "end_to_end/test_user_files.py", "unit/training/test_fit.py",
-    "end_to_end/test_kills.py", "end_to_end/test_own_scheme.py", "end_to_end/test_user_files.py", "unit/training/test_fit.py",
+    "end_to_end/test_web_page.py",
+    "end_to_end/test_own_scheme.py", "end_to_end/test_user_files.py",
+    "unit/training/test_fit.py",
     "unit/training/test_run_folder.py", "unit/training/detection/test_model.py",
     "unit/workflows/report/test_annotated.py", "unit/runtimes/test_hush.py",
 }  # fmt: skip
