@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from kpcli.errors import InputError
 
@@ -92,7 +92,8 @@ def open_container(path: Path) -> InputContainer:
     # An absolute name: FFmpeg would take "a:b.mp4" for a protocol. A play list (ffconcat, HLS)
     # in a video's place would have it open other files, or the network.
     options = {"format_whitelist": ",".join(VIDEO_FORMATS), "protocol_whitelist": "file"}
-    return av.open(str(path.absolute()), container_options=options, **metadata_leniency())
+    opened = av.open(str(path.absolute()), container_options=options, **metadata_leniency())
+    return cast("InputContainer", opened)
 
 
 def metadata_leniency() -> dict[str, Any]:
