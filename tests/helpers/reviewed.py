@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -67,14 +68,20 @@ def server(source: Path, **choices: Any) -> Iterator[str]:
             thread.join()
 
 
+def _interruptible() -> None:
+    """Ctrl-C at its default: where the tests run in the background, they ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def process(source: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """``kpcli review`` as a process of its own, and its address."""
     command = [sys.executable, "-m", "kpcli", "review", str(source), "--no-browser", "--no-copies"]
     environment = {**os.environ, "PYTHONPATH": str(REPO), "PYTHONUNBUFFERED": "1"}
     started = subprocess.Popen(
-        [*command, *more], stdout=subprocess.PIPE, text=True, cwd=REPO, env=environment
-    )
+        [*command, *more], stdout=subprocess.PIPE, text=True, cwd=REPO, env=environment,
+        preexec_fn=_interruptible if os.name == "posix" else None,  # noqa: PLW1509
+    )  # fmt: skip
     try:
         assert started.stdout is not None
         line = started.stdout.readline()
