@@ -135,7 +135,7 @@ class Session:
         }  # fmt: skip
 
     def _entry(self, file: str, frame: int, values: Values) -> tuple[Entry, int]:
-        known = {k.face: k for k in self._collection.faces(file, frame)}
+        known = {s.face: s.known for s in self._shown(file, frame) if s.known}
         try:
             face, base, status = str(values["face"]), int(values["base"]), values["status"]
             if not _FACE.match(face) or status not in STATUSES:
