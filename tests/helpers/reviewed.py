@@ -23,7 +23,7 @@ from kpcli.workflows.review.run import serving
 
 REPO = Path(__file__).resolve().parents[2]
 CLIP = 12
-"""Frames of the clip."""
+"""Frames of the clip; in the last the face is lost."""
 
 
 def results(folder: Path) -> Path:
@@ -34,7 +34,8 @@ def results(folder: Path) -> Path:
     write_video(source / "clip.mp4", CLIP)
     frames = [frame("a.png", 1, face(0, 0.4, weak=3), face(1, 0.95, left=14)), frame("b.png", 1)]
     for i in range(1, CLIP + 1):
-        frames.append(frame("clip.mp4", i, face(0, 0.9), moving=True))
+        faces = [face(0, 0.9)] if i < CLIP else []
+        frames.append(frame("clip.mp4", i, *faces, moving=True))
     return write_results(folder / "out", frames, input=str(source))
 
 

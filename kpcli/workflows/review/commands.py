@@ -22,8 +22,10 @@ def next_steps(
     folder: Path, model: str | None, labelled: int, *, annotated: bool
 ) -> dict[str, Any]:
     """Titles and commands, advice, and the errors before and after where they are known."""
+    folder = folder.absolute()  # the commands are copied into any terminal
     csv, run, report = folder / FACES, folder / RUN, folder / EVAL
     model = model or "default"
+    model = str(Path(model).absolute()) if Path(model).is_dir() else model
     cut: list[Any] = ["--test", TEST, "--val", VAL] if annotated else []  # a CSV has its sides
     cut += ["--keep-split", csv] if csv.is_file() else []
     start = ["--init", model, *_like(model)]
@@ -38,7 +40,7 @@ def next_steps(
     ]  # fmt: skip
     advice = []
     if labelled < FEW:
-        advice.append(f"{labelled} faces are labelled so far; below {FEW} a training says little.")
+        advice.append(f"Faces labelled so far: {labelled}; below {FEW} a training says little.")
     return {
         "steps": [{"title": title, "command": _line(words)} for title, words in commands],
         "advice": advice,
