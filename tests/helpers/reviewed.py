@@ -81,7 +81,7 @@ def process(source: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], s
     environment = {**os.environ, "PYTHONPATH": str(REPO), "PYTHONUNBUFFERED": "1"}
     started = subprocess.Popen(
         [*command, *more], stdout=subprocess.PIPE, text=True, cwd=REPO, env=environment,
-        preexec_fn=_interruptible if os.name == "posix" else None,  # noqa: PLW1509
+        preexec_fn=_interruptible if os.name == "posix" else None,
     )  # fmt: skip
     try:
         assert started.stdout is not None
