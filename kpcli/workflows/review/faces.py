@@ -52,6 +52,8 @@ class Collection(Protocol):
     header: Header
     model: str | None
     """The bundle that looks at pictures, if one is known."""
+    splits: frozenset[str]
+    """Sides on which faces stand already: none of annotate's."""
 
     @property
     def scheme(self) -> LandmarkScheme: ...
