@@ -455,12 +455,12 @@ class ReportOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueueOptions:
+class QueueOptions(InRange):
     """Which faces deserve a look: what suggest and review share."""
 
     source: Path
     """An output folder of annotate, or a CSV of prepare."""
-    n: int = 50
+    n: AtLeastOne = 50
     """Faces and frames in the queue."""
     model: str | None = None
     """A bundle to look with; None: the one that annotated, of a CSV none."""
@@ -486,7 +486,7 @@ class ReviewOptions(QueueOptions):
 
     out: Path | None = None
     """Folder of the corrections; None: ``review`` in the folder, ``NAME_review`` beside a CSV."""
-    port: int = 0
+    port: Annotated[int, Range(0, 65535)] = 0
     """Of the page on 127.0.0.1; 0: any that is free."""
     browser: bool = True
     """Open the page in the browser."""

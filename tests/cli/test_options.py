@@ -31,6 +31,8 @@ COMMANDS = {
     "inspect": options.InspectOptions,
     "bench": options.BenchOptions,
     "report": options.ReportOptions,
+    "suggest": options.SuggestOptions,
+    "review": options.ReviewOptions,
 }
 PARTS = {
     "inputs": {"directory"},
@@ -158,7 +160,7 @@ RANGED = [
     kind for kind in vars(options).values() if isinstance(kind, type) and issubclass(kind, InRange)
 ]
 LIMITED = [(kind, name) for kind in RANGED if kind is not InRange for name in ranges(kind)]
-REQUIRED = {"inputs": (), "sources": (), "csv": Path(), "out": Path()}
+REQUIRED = {"inputs": (), "sources": (), "csv": Path(), "out": Path(), "source": Path()}
 
 
 def filled(kind: Any, **values: Any) -> Any:
