@@ -27,6 +27,6 @@ def command(
 ) -> None:
     """Measure start-up, detector, model and pipeline on this machine."""
     given = values(context, BenchOptions)
-    from kpcli.workflows.bench import bench
+    from kpcli.workflows.bench.run import bench
 
     bench(BenchOptions(**given | {"pictures": tuple(pictures or ())}), say=say)
