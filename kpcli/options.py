@@ -427,6 +427,17 @@ class BenchOptions(InRange):
     """CPU threads of the model; 0: as many as the library likes."""
     repeats: AtLeastOne = 5
     json: Path | None = None
+    device_profile: str | None = None
+    """A .tflite file, or a bundle that holds one: time it layer by layer, and nothing else."""
+    out: Path | None = None
+    """The device profile's folder."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.device_profile is None and self.out is not None:
+            raise UsageError("out: only a device profile has it", next_step="for figures: json")
+        if self.device_profile is not None and (self.pictures or self.json is not None):
+            raise UsageError("device_profile: goes with neither pictures nor json")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 from ctypes import c_bool, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint, c_uint64, c_void_p
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,9 @@ _INTEGER = 2
 _ACCELERATORS, _SEVERITY = 24, 25
 """Tags of an environment's options: what to look for (else also GPUs), what to log."""
 _WARNING = 2
+_HOST = 1
+_AMPLE = 1 << 20
+"""Length of an output's axis that the file leaves open: more than a detector has cells."""
 
 
 class LiteRtError(Exception):
@@ -69,12 +73,12 @@ class _Event(ctypes.Structure):
 class Event(NamedTuple):
     """What the profiler says of one operator in one run.
 
-    ``index`` is the node's in the graph, of a delegate's event the operator's in the delegate.
+    ``number`` is the node's in the graph, of a delegate's event the operator's in the delegate.
     """
 
     name: str
     kind: int
-    index: int
+    number: int
     microseconds: int
 
 
@@ -121,10 +125,12 @@ class CompiledModel:
     threads : int
         0: one a core.
     profiling : bool
-        Without it `profile` does not work, and nothing is timed within a run.
+        Without it nothing is timed within a run, and `start` and `stop` do not work.
+    size : int
+        Height and width of pictures where the file leaves them open.
     """
 
-    def __init__(self, path: Path, threads: int, profiling: bool) -> None:
+    def __init__(self, path: Path, threads: int, profiling: bool, size: int = 0) -> None:
         self._lib = lib = _Library()
         options = (_Option * 2)(
             _Option(_ACCELERATORS, _Value(_INTEGER, _CPU)),
@@ -141,7 +147,7 @@ class CompiledModel:
         )
         self._profiler = lib.new("CompiledModelGetProfiler", self._model) if profiling else None
         signature = lib.new("GetModelSignature", model, c_size_t(0))
-        self._inputs = self._input_buffers(signature)
+        self._inputs = self._input_buffers(signature, size)
         self._outputs = self._output_buffers(signature)
 
     def run(self) -> None:
@@ -182,14 +188,17 @@ class CompiledModel:
             self._lib.call("AddOpaqueOptions", options, made)
         return options
 
-    def _input_buffers(self, signature: c_void_p) -> Any:
+    def _input_buffers(self, signature: c_void_p, size: int) -> Any:
         count = self._lib.count("GetNumSignatureInputs", signature)
         buffers = []
         for i in range(count):
             kind = self._type("Input", signature, i)
             rank = kind.layout.rank & 127  # the bit above says whether there are strides
             for axis in range(rank):
-                kind.layout.sizes[axis] = max(1, kind.layout.sizes[axis])  # -1: any
+                if kind.layout.sizes[axis] < 0:
+                    kind.layout.sizes[axis] = size if axis else 1
+                if not kind.layout.sizes[axis]:
+                    raise LiteRtError("its input is of no fixed size, and no card.json tells one")
             self._lib.call(
                 "CompiledModelResizeInputTensor", self._model, c_size_t(0), c_size_t(i),
                 (c_int * rank)(*kind.layout.sizes[:rank]), c_size_t(rank),
@@ -207,8 +216,19 @@ class CompiledModel:
         )  # fmt: skip
         buffers = []
         for i in range(count):
-            element = self._type("Output", signature, i).element
-            buffers.append(self._buffer("Output", i, _Type(element, layouts[i])))
+            kind = self._type("Output", signature, i)
+            known, kind.layout = list(kind.layout.sizes), layouts[i]
+            open_axes = [axis for axis in range(1, kind.layout.rank & 127) if known[axis] < 0]
+            if open_axes:  # known when the model has run, into a buffer that must be there before
+                kind.layout.sizes[open_axes[0]] = _AMPLE
+                size = c_size_t(4 * prod(kind.layout.sizes[: kind.layout.rank & 127]))
+                create, given = (
+                    "CreateManagedTensorBuffer",
+                    (c_int(_HOST), ctypes.byref(kind), size),
+                )
+                buffers.append(self._lib.new(create, self._environment, *given))
+            else:
+                buffers.append(self._buffer("Output", i, kind))
         return (c_void_p * count)(*buffers)
 
     def _type(self, side: str, signature: c_void_p, index: int) -> _Type:

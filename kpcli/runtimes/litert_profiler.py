@@ -56,22 +56,42 @@ class Profile:
     plain: Floats
 
 
-def profile(path: Path, threads: int = 0, rounds: int = 5) -> Profile:
-    """Profile a model: ``rounds`` times `CALLS` calls of batch 1, after some that do not count.
+def check_installed() -> None:
+    """Refuse early if LiteRT is missing.
 
     Raises
     ------
     ModelError
-        If the file or LiteRT cannot be used.
+        Saying what to install.
     """
     if not find_spec(PACKAGE):
         raise ModelError(
             f"a device profile needs {PACKAGE}, which is not installed",
             next_step=f"pip install '{INSTALL}>={LEAST}'",
         )
+
+
+def profile(path: Path, threads: int = 0, rounds: int = 5, size: int = 0) -> Profile:
+    """Profile a model: ``rounds`` times `CALLS` calls of batch 1, after some that do not count.
+
+    Parameters
+    ----------
+    path : Path
+    threads : int
+        CPU threads; 0: one a core.
+    rounds : int
+    size : int
+        Height and width of the input, for files that leave them open.
+
+    Raises
+    ------
+    ModelError
+        If the file or LiteRT cannot be used.
+    """
+    check_installed()
     if not path.is_file():
         raise ModelError(f"{path}: there is no such file", expected="a .tflite file")
-    command = [sys.executable, "-c", _CHILD, str(path), str(threads), str(rounds)]
+    command = [sys.executable, "-c", _CHILD, *map(str, (path, threads, rounds, size))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -93,18 +113,18 @@ def profile(path: Path, threads: int = 0, rounds: int = 5) -> Profile:
 
 def child() -> None:
     """Do the work in the other process, and print it as JSON."""
-    path, threads, rounds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    path, numbers = Path(sys.argv[1]), map(int, sys.argv[2:])
     try:
-        print(json.dumps(_measure(path, threads, rounds)))
+        print(json.dumps(_measure(path, *numbers)))
     except (LiteRtError, OSError) as e:
         sys.exit(str(e))
 
 
-def _measure(path: Path, threads: int, rounds: int) -> dict[str, Any]:
+def _measure(path: Path, threads: int, rounds: int, size: int) -> dict[str, Any]:
     import ai_edge_litert
 
-    plain = CompiledModel(path, threads, profiling=False)
-    model = CompiledModel(path, threads, profiling=True)
+    plain = CompiledModel(path, threads, profiling=False, size=size)
+    model = CompiledModel(path, threads, profiling=True, size=size)
     times: dict[str, list[float]] = {"whole": [], "plain": []}
     events: list[list[Event]] = []
     for number in range(rounds + 1):  # the first makes warm
@@ -117,7 +137,7 @@ def _measure(path: Path, threads: int, rounds: int) -> dict[str, Any]:
                 times["whole"].append(took)
                 times["plain"].append(bare[call])
                 events.append(seen)
-    if len({tuple((e.name, e.index) for e in run) for run in events}) != 1 or not events[0]:
+    if len({tuple((e.name, e.number) for e in run) for run in events}) != 1 or not events[0]:
         raise LiteRtError("the profiler does not tell the same operators in every run")
     return {
         "version": ai_edge_litert.__version__,

@@ -1,0 +1,94 @@
+"""``kpcli bench --device-profile``: a model's time layer by layer, by LiteRT's own profiler."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from kpcli.errors import ModelError
+from kpcli.files import check_writable
+from kpcli.model_bundle import CARD, ModelBundle, read_card
+from kpcli.options import BenchOptions
+from kpcli.outputs import Outputs
+from kpcli.runtimes import litert_profiler
+from kpcli.runtimes.litert_graph import read_graph
+from kpcli.runtimes.litert_profiler import Profile
+from kpcli.runtimes.litert_runtime import FILE
+from kpcli.workflows.bench.bars import write_bars
+from kpcli.workflows.bench.layers import LayerTime, slowest, table, write_csv
+from kpcli.workflows.bench.machine import machine
+
+CSV, PICTURE = "profile.csv", "profile.png"
+
+
+def profile(options: BenchOptions, say: Callable[[str], None] = print) -> list[LayerTime]:
+    """Profile the model of ``device_profile``, say the table, and write it and a picture if asked.
+
+    Returns
+    -------
+    list of LayerTime
+        All layers, the slowest first.
+
+    Raises
+    ------
+    InputError
+        If ``out`` cannot be written, or something of the user's is in the way there.
+    ModelError
+        If there is no .tflite file, or LiteRT is missing or cannot run it.
+    """
+    litert_profiler.check_installed()
+    path, size = _model(options.device_profile or "")
+    outputs = Outputs(options.out, "bench") if options.out is not None else None
+    if options.out is not None and outputs is not None:
+        check_writable(options.out / CSV)
+        outputs.check([CSV, PICTURE])
+    graph = read_graph(path)
+    profiled = litert_profiler.profile(path, options.threads, options.repeats, size)
+    found = slowest(profiled, graph.nodes, graph.sized)
+    threads = options.threads or os.cpu_count() or 1
+    on = (
+        f"LiteRT {profiled.version} on CPU, {threads} thread{'s' if threads > 1 else ''}, "
+        f"{machine()['cpu']}"
+    )
+    say(f"{path}: {on}; {len(profiled.whole)} calls of one picture")
+    for line in table(found, profiled):
+        say(line)
+    if any(layer.macs for layer in found):
+        say(_need(sum(layer.macs for layer in found), profiled))
+    if outputs is None:
+        say(f"give --out FOLDER for {CSV} and {PICTURE}")
+        return found
+    with outputs.staging() as folder:
+        write_csv(folder / CSV, found)
+        whole = float(np.median(profiled.plain))
+        write_bars(folder / PICTURE, found, f"{options.device_profile}: {whole:.2f} ms a call\n{on}")
+        outputs.publish([(folder / name, name) for name in (CSV, PICTURE)])
+    say(f"written: {outputs.folder / CSV}, {outputs.folder / PICTURE}")
+    return found
+
+
+def _model(name: str) -> tuple[Path, int]:
+    """The file, and the size of its input if there is a card."""
+    path = Path(name)
+    if path.suffix == Path(FILE).suffix or path.is_file():
+        card = path.parent / CARD
+        return path, read_card(card).input_size if card.is_file() else 0
+    bundle = ModelBundle.open(name)
+    if not (bundle.path / FILE).exists():
+        raise ModelError(
+            f"{name}: the bundle holds no {FILE}",
+            next_step=f"kpcli export {name} --to litert --out FOLDER, then profile FOLDER",
+        )
+    return bundle.file(FILE), bundle.card.input_size
+
+
+def _need(macs: int, profiled: Profile) -> str:
+    """What this machine does, and what another would have to do for a given time."""
+    least = float(profiled.plain.min())
+    return (
+        f"{macs / 1e9:.3f} GMac a call: {macs / least / 1e6:.0f} GMac/s in the fastest, "
+        f"{least:.2f} ms; a device that is to take T ms needs {macs / 1e6:.0f}/T GMac/s"
+    )
