@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kpcli.runtimes.litert_graph import Node
-from kpcli.runtimes.litert_layers import layers
-from kpcli.runtimes.litert_profiler import Floats, Profile
+from kpcli.runtimes.litert_profile.graph import Node
+from kpcli.runtimes.litert_profile.layers import layers
+from kpcli.runtimes.litert_profile.run import Floats, Profile
 
 MOST = 20
 """Layers of the table and the picture; what is left is their last row."""

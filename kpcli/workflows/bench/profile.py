@@ -13,9 +13,9 @@ from kpcli.files import check_writable
 from kpcli.model_bundle import CARD, ModelBundle, read_card
 from kpcli.options import BenchOptions
 from kpcli.outputs import Outputs
-from kpcli.runtimes import litert_profiler
-from kpcli.runtimes.litert_graph import read_graph
-from kpcli.runtimes.litert_profiler import Profile
+from kpcli.runtimes.litert_profile import run
+from kpcli.runtimes.litert_profile.graph import read_graph
+from kpcli.runtimes.litert_profile.run import Profile
 from kpcli.runtimes.litert_runtime import FILE
 from kpcli.workflows.bench.bars import write_bars
 from kpcli.workflows.bench.layers import LayerTime, slowest, table, write_csv
@@ -39,21 +39,22 @@ def profile(options: BenchOptions, say: Callable[[str], None] = print) -> list[L
     ModelError
         If there is no .tflite file, or LiteRT is missing or cannot run it.
     """
-    litert_profiler.check_installed()
+    run.check_installed()
     path, size = _model(options.device_profile or "")
     outputs = Outputs(options.out, "bench") if options.out is not None else None
     if options.out is not None and outputs is not None:
         check_writable(options.out / CSV)
         outputs.check([CSV, PICTURE])
     graph = read_graph(path)
-    profiled = litert_profiler.profile(path, options.threads, options.repeats, size)
+    profiled = run.profile(path, options.threads, options.repeats, size)
     found = slowest(profiled, graph.nodes, graph.sized)
     threads = options.threads or os.cpu_count() or 1
     on = (
         f"LiteRT {profiled.version} on CPU, {threads} thread{'s' if threads > 1 else ''}, "
         f"{machine()['cpu']}"
     )
-    say(f"{path}: {on}; {len(profiled.whole)} calls of one picture")
+    picture = "one picture" if graph.sized else f"one picture of {size}x{size}"
+    say(f"{path}: {on}; {len(profiled.whole)} calls of {picture}")
     for line in table(found, profiled):
         say(line)
     if any(layer.macs for layer in found):
@@ -64,7 +65,9 @@ def profile(options: BenchOptions, say: Callable[[str], None] = print) -> list[L
     with outputs.staging() as folder:
         write_csv(folder / CSV, found)
         whole = float(np.median(profiled.plain))
-        write_bars(folder / PICTURE, found, f"{options.device_profile}: {whole:.2f} ms a call\n{on}")
+        write_bars(
+            folder / PICTURE, found, f"{options.device_profile}: {whole:.2f} ms a call\n{on}"
+        )
         outputs.publish([(folder / name, name) for name in (CSV, PICTURE)])
     say(f"written: {outputs.folder / CSV}, {outputs.folder / PICTURE}")
     return found
@@ -73,7 +76,11 @@ def profile(options: BenchOptions, say: Callable[[str], None] = print) -> list[L
 def _model(name: str) -> tuple[Path, int]:
     """The file, and the size of its input if there is a card."""
     path = Path(name)
-    if path.suffix == Path(FILE).suffix or path.is_file():
+    if not path.is_dir() and (path.suffix == Path(FILE).suffix or path.is_file()):
+        if not path.is_file():
+            raise ModelError(
+                f"{path}: there is no such file", expected="a .tflite file, or a bundle"
+            )
         card = path.parent / CARD
         return path, read_card(card).input_size if card.is_file() else 0
     bundle = ModelBundle.open(name)

@@ -10,7 +10,10 @@ from typing import Any
 
 from kpcli.errors import ModelError
 
-BY_WEIGHTS = ("convolution", "depthwise", "MatMul")
+_MARK = b"TFL3"
+"""The four bytes from the fifth on of all these files."""
+
+_BY_WEIGHTS = ("convolution", "depthwise", "MatMul")
 """Last words of the names of what has weights: the layer that a fused operator is called by."""
 
 
@@ -61,6 +64,12 @@ def read_graph(path: Path) -> Graph:
 
     content = path.read_bytes()
     kinds = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+    damaged = ModelError(
+        f"{path}: not a .tflite file that can be read",
+        expected="what `kpcli export --to litert` makes",
+    )
+    if content[4:8] != _MARK:
+        raise damaged
     try:
         model = schema.Model.GetRootAs(content, 0)
         graph = model.Subgraphs(0)
@@ -74,9 +83,7 @@ def read_graph(path: Path) -> Graph:
             for i in range(graph.OperatorsLength())
         ]
     except Exception as e:  # of a damaged file, whatever the reader stumbles over
-        raise ModelError(
-            f"{path}: not a .tflite file that can be read", actual=type(e).__name__
-        ) from e
+        raise damaged from e
     return Graph(_plain(nodes), sized)
 
 
@@ -128,7 +135,7 @@ def _macs(kind: str, inputs: list[tuple[int, ...]], output: tuple[int, ...]) -> 
 def _layer(name: str) -> str:
     """The layer of a tensor's name, ``model/layer/operation;model/layer/operation``."""
     parts = [part for part in name.split(";") if part]
-    weights = [p for p in parts if p.rpartition("/")[2].startswith(BY_WEIGHTS)]
+    weights = [p for p in parts if p.rpartition("/")[2].startswith(_BY_WEIGHTS)]
     words = (weights or parts or [""])[0].split("/")
     return "/".join(words[:2]) if len(words) > 2 else words[-1]
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kpcli.runtimes.litert_c import OPERATOR, Event
-from kpcli.runtimes.litert_graph import Node
+from kpcli.runtimes.litert_profile.c_api import OPERATOR, Event
+from kpcli.runtimes.litert_profile.graph import Node
 
 _HEAVY = ("Convolution", "Deconvolution", "Fully Connected", "Dynamic Fully", "Batch Matrix")
 _LIGHT = {

@@ -1,119 +1,33 @@
-"""LiteRT's C interface, as far as its profiler needs it: the Python package leaves that out.
-
-The structures are those of ``litert/c/*.h`` (LiteRT 2.1 to 2.3). Wrong ones would end the process
-without a word, which is why `kpcli.runtimes.litert_profiler` lets another process come here.
-Nothing is given back: that process ends when it is done.
-"""
+"""A .tflite model that LiteRT runs and profiles."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import c_bool, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint, c_uint64, c_void_p
+from ctypes import c_bool, c_char_p, c_int, c_size_t, c_void_p
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-OPERATOR, DELEGATE, DELEGATE_OPERATOR = 2, 4, 8
-"""Kinds of events that are an operator's time: LiteRT's own, and two of a delegate."""
+from kpcli.runtimes.litert_profile import c_api
+from kpcli.runtimes.litert_profile.c_api import (
+    DELEGATE,
+    DELEGATE_OPERATOR,
+    OPERATOR,
+    Event,
+    EventData,
+    Layout,
+    Library,
+    LiteRtError,
+    Option,
+    Type,
+    Value,
+)
 
-_NAMES = ("libLiteRt.so", "libLiteRt.dylib", "libLiteRt.dll")
-_CPU = 1
-_FLOAT32 = 1
-_WRITE = 1
-_INTEGER = 2
-_ACCELERATORS, _SEVERITY = 24, 25
-"""Tags of an environment's options: what to look for (else also GPUs), what to log."""
-_WARNING = 2
-_HOST = 1
 _AMPLE = 1 << 20
 """Length of an output's axis that the file leaves open: more than a detector has cells."""
-
-
-class LiteRtError(Exception):
-    """A function of LiteRT that failed, or that this version does not have."""
-
-
-class _Value(ctypes.Structure):
-    _fields_ = (("kind", c_int), ("value", c_int64))
-
-
-class _Option(ctypes.Structure):
-    _fields_ = (("tag", c_int), ("value", _Value))
-
-
-class _Layout(ctypes.Structure):
-    _fields_ = (("rank", c_uint), ("sizes", c_int32 * 8), ("strides", c_uint * 8))
-
-
-class _Type(ctypes.Structure):
-    _fields_ = (("element", c_int), ("layout", _Layout))
-
-
-class _Memory(ctypes.Structure):
-    _fields_ = (("total", c_size_t), ("in_use", c_size_t), ("private", c_size_t))
-
-
-class _Event(ctypes.Structure):
-    _fields_ = (
-        ("tag", c_char_p),
-        ("kind", c_int),
-        ("start_us", c_uint64),
-        ("elapsed_us", c_uint64),
-        ("memory_before", _Memory),
-        ("memory_after", _Memory),
-        ("index", c_uint64),
-        ("more", c_uint64),
-        ("source", c_int),
-    )
-
-
-class Event(NamedTuple):
-    """What the profiler says of one operator in one run.
-
-    ``number`` is the node's in the graph, of a delegate's event the operator's in the delegate.
-    """
-
-    name: str
-    kind: int
-    number: int
-    microseconds: int
-
-
-class _Library:
-    """The functions by name; a status other than 0 raises."""
-
-    def __init__(self) -> None:
-        import ai_edge_litert
-
-        folder = Path(ai_edge_litert.__file__).parent
-        files = [folder / name for name in _NAMES if (folder / name).is_file()]
-        if not files:
-            raise LiteRtError(f"{folder}: no {_NAMES[0]}")
-        self._functions = ctypes.CDLL(str(files[0]))
-
-    def call(self, name: str, *arguments: Any) -> None:
-        try:
-            function = getattr(self._functions, f"LiteRt{name}")
-        except AttributeError as e:
-            raise LiteRtError(f"no function LiteRt{name}") from e
-        function.restype = c_int
-        status = function(*arguments)
-        if status:
-            raise LiteRtError(f"LiteRt{name}: status {status}")
-
-    def new(self, name: str, *arguments: Any) -> c_void_p:
-        """What the function gives back by its last argument."""
-        made = c_void_p()
-        self.call(name, *arguments, ctypes.byref(made))
-        return made
-
-    def count(self, name: str, *arguments: Any, kind: Any = c_size_t) -> int:
-        number = kind()
-        self.call(name, *arguments, ctypes.byref(number))
-        return int(number.value)
 
 
 class CompiledModel:
@@ -131,10 +45,10 @@ class CompiledModel:
     """
 
     def __init__(self, path: Path, threads: int, profiling: bool, size: int = 0) -> None:
-        self._lib = lib = _Library()
-        options = (_Option * 2)(
-            _Option(_ACCELERATORS, _Value(_INTEGER, _CPU)),
-            _Option(_SEVERITY, _Value(_INTEGER, _WARNING)),
+        self._lib = lib = Library()
+        options = (Option * 2)(
+            Option(c_api.ACCELERATORS, Value(c_api.INTEGER, c_api.CPU)),
+            Option(c_api.SEVERITY, Value(c_api.INTEGER, c_api.WARNING)),
         )
         self._environment = lib.new("CreateEnvironment", c_int(len(options)), options)
         self._content = path.read_bytes()  # LiteRT goes on reading it
@@ -165,7 +79,7 @@ class CompiledModel:
         """End it; the operators in the order of their work."""
         self._lib.call("StopProfiler", self._profiler)
         count = self._lib.count("GetNumProfilerEvents", self._profiler, kind=c_int)
-        events = (_Event * count)()
+        events = (EventData * count)()
         self._lib.call("GetProfilerEvents", self._profiler, c_int(count), events)
         return [
             Event(e.tag.decode("utf-8", "replace"), e.kind, e.index, e.elapsed_us)
@@ -175,7 +89,7 @@ class CompiledModel:
 
     def _options(self, threads: int, profiling: bool) -> c_void_p:
         options = self._lib.new("CreateOptions")
-        self._lib.call("SetOptionsHardwareAccelerators", options, c_int(_CPU))
+        self._lib.call("SetOptionsHardwareAccelerators", options, c_int(c_api.CPU))
         self._kept: list[Any] = [ctypes.CFUNCTYPE(None, c_void_p)(lambda _: None)]
         texts = {
             b"xnnpack": f"num_threads = {threads or os.cpu_count()}\n",
@@ -204,12 +118,12 @@ class CompiledModel:
                 (c_int * rank)(*kind.layout.sizes[:rank]), c_size_t(rank),
             )  # fmt: skip
             buffers.append(self._buffer("Input", i, kind))
-            self._fill(buffers[-1], kind.element == _FLOAT32)
+            self._fill(buffers[-1], kind.element == c_api.FLOAT32)
         return (c_void_p * count)(*buffers)
 
     def _output_buffers(self, signature: c_void_p) -> Any:
         count = self._lib.count("GetNumSignatureOutputs", signature)
-        layouts = (_Layout * count)()
+        layouts = (Layout * count)()
         self._lib.call(
             "GetCompiledModelOutputTensorLayouts", self._model, c_size_t(0), c_size_t(count),
             layouts, c_bool(True),
@@ -224,20 +138,20 @@ class CompiledModel:
                 size = c_size_t(4 * prod(kind.layout.sizes[: kind.layout.rank & 127]))
                 create, given = (
                     "CreateManagedTensorBuffer",
-                    (c_int(_HOST), ctypes.byref(kind), size),
+                    (c_int(c_api.HOST), ctypes.byref(kind), size),
                 )
                 buffers.append(self._lib.new(create, self._environment, *given))
             else:
                 buffers.append(self._buffer("Output", i, kind))
         return (c_void_p * count)(*buffers)
 
-    def _type(self, side: str, signature: c_void_p, index: int) -> _Type:
+    def _type(self, side: str, signature: c_void_p, index: int) -> Type:
         tensor = self._lib.new(f"GetSignature{side}TensorByIndex", signature, c_size_t(index))
-        kind = _Type()
+        kind = Type()
         self._lib.call("GetRankedTensorType", tensor, ctypes.byref(kind))
         return kind
 
-    def _buffer(self, side: str, index: int, kind: _Type) -> c_void_p:
+    def _buffer(self, side: str, index: int, kind: Type) -> c_void_p:
         name = f"GetCompiledModel{side}BufferRequirements"
         needs = self._lib.new(name, self._model, c_size_t(0), c_size_t(index))
         create = "CreateManagedTensorBufferFromRequirements"
@@ -247,7 +161,7 @@ class CompiledModel:
         """Write noise of 0..255; other numbers than floats may be anything, and are 0."""
         size = self._lib.count("GetTensorBufferSize", buffer)
         address = c_void_p()
-        self._lib.call("LockTensorBuffer", buffer, ctypes.byref(address), c_int(_WRITE))
+        self._lib.call("LockTensorBuffer", buffer, ctypes.byref(address), c_int(c_api.WRITE))
         values = np.zeros(size, np.uint8)
         if floats:
             noise = np.random.default_rng(0).integers(0, 256, size // 4)

@@ -1,7 +1,7 @@
 """A .tflite model's time, operator by operator, by LiteRT's own profiler.
 
 Another process does the work, for the C interface knows no exceptions, see
-`kpcli.runtimes.litert_c`.
+`kpcli.runtimes.litert_profile.c_api`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpcli.errors import ModelError
-from kpcli.runtimes.litert_c import CompiledModel, Event, LiteRtError
+from kpcli.runtimes.litert_profile.c_api import Event, LiteRtError
+from kpcli.runtimes.litert_profile.compiled import CompiledModel
 from kpcli.runtimes.litert_runtime import INSTALL, PACKAGE
 
 LEAST = "2.1.6"
@@ -27,7 +28,7 @@ LEAST = "2.1.6"
 CALLS = 10
 """Calls of a round, with the profiler and without: so many at a stretch, for the caches."""
 
-_CHILD = "from kpcli.runtimes.litert_profiler import child; child()"
+_CHILD = "from kpcli.runtimes.litert_profile.run import child; child()"
 
 Floats = NDArray[np.float64]
 
