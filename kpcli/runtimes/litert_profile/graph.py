@@ -76,7 +76,8 @@ def read_graph(path: Path) -> Graph:
         named = _outputs(model)
         inputs = [graph.Tensors(int(i)) for i in graph.InputsAsNumpy()]
         sized = not any(
-            x.ShapeSignatureLength() and (x.ShapeSignatureAsNumpy()[1:] < 0).any() for x in inputs
+            x.HasRank() and x.ShapeSignatureLength() and (x.ShapeSignatureAsNumpy()[1:] < 0).any()
+            for x in inputs
         )
         nodes = [
             _node(model, graph, graph.Operators(i), kinds, named)

@@ -14,9 +14,10 @@ from kpcli.runtimes.litert_profile.c_api import OPERATOR, Event
 from kpcli.runtimes.litert_profile.graph import Node
 
 _HEAVY = ("Convolution", "Deconvolution", "Fully Connected", "Dynamic Fully", "Batch Matrix")
-_LIGHT = {
-    "ADD": "Add", "SUB": "Subtract", "MUL": "Multiply", "DIV": "Divide", "MAXIMUM": "Maximum",
-    "MINIMUM": "Minimum", "SQUARED_DIFFERENCE": "Squared", "MEAN": "Mean", "SUM": "Sum",
+_LIGHT: dict[str, str | tuple[str, ...]] = {
+    "ADD": "Add", "SUB": "Subtract", "MUL": ("Multiply", "Square"), "DIV": "Divide",
+    "MAXIMUM": "Maximum", "MINIMUM": "Minimum", "SQUARE": "Square", "SQUARED_DIFFERENCE": "Squared",
+    "MEAN": "Mean", "SUM": "Sum",
     "RESHAPE": "Static Reshape", "EXPAND_DIMS": "Static Reshape", "SQUEEZE": "Static Reshape",
     "TRANSPOSE": "Transpose", "SOFTMAX": "Softmax", "LOGISTIC": "Sigmoid", "TANH": "Tanh",
     "EXP": "Exp", "SQRT": "Square Root", "RSQRT": "Reciprocal Square Root", "ABS": "Abs",

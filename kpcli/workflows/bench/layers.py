@@ -47,7 +47,7 @@ class LayerTime:
         """Milliseconds in the middle of the calls.
 
         Other processes take their share of some calls, some milliseconds that all fall to the layer
-        at work: on a busy machine (load 6 on 2 cores) means are off by a third, medians by 2 %.
+        at work. Measured at load 6 on 2 cores, one thread: means twice too long, medians by 2 %.
         """
         return float(np.median(self.times))
 

@@ -102,10 +102,7 @@ def _remarks(macs: int, profiled: Profile) -> Iterator[str]:
     """What this machine does, and what another would have to do for a given time."""
     least, median = float(profiled.plain.min()), float(np.median(profiled.plain))
     if median > BUSY * least:
-        yield (
-            "other work took processor time: of whole calls, the least is this machine's; "
-            "of layers, the medians hold"
-        )
+        yield "other work took processor time: the least is what this machine can do"
     if macs:
         yield (
             f"{macs / 1e9:.3f} GMac a call: {macs / least / 1e6:.0f} GMac/s in the fastest, "
