@@ -432,13 +432,6 @@ class BenchOptions(InRange):
     out: Path | None = None
     """The device profile's folder."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.device_profile is None and self.out is not None:
-            raise UsageError("out: only a device profile has it", next_step="for figures: json")
-        if self.device_profile is not None and (self.pictures or self.json is not None):
-            raise UsageError("device_profile: goes with neither pictures nor json")
-
 
 @dataclass(frozen=True)
 class MergeOptions:

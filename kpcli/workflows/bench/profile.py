@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kpcli.errors import ModelError
+from kpcli.errors import ModelError, UsageError
 from kpcli.files import check_writable
 from kpcli.model_bundle import CARD, ModelBundle, read_card
 from kpcli.options import BenchOptions
@@ -36,11 +36,15 @@ def profile(options: BenchOptions, say: Callable[[str], None] = print) -> list[L
 
     Raises
     ------
+    UsageError
+        If pictures or a JSON are named, which it does not know.
     InputError
         If ``out`` cannot be written, or something of the user's is in the way there.
     ModelError
         If there is no .tflite file, or LiteRT is missing or cannot run it.
     """
+    if options.pictures or options.json is not None:
+        raise UsageError("device_profile: goes with neither pictures nor json")
     run.check_installed()
     path, size = _model(options.device_profile or "")
     if options.out is not None:
@@ -49,19 +53,15 @@ def profile(options: BenchOptions, say: Callable[[str], None] = print) -> list[L
     graph = read_graph(path)
     profiled = run.profile(path, options.threads, options.repeats, size)
     found = slowest(profiled, graph.nodes, graph.sized)
-    threads = options.threads or os.cpu_count() or 1
-    on = f"LiteRT {profiled.version} on CPU, {threads} thread{'s' if threads > 1 else ''}"
-    on += f", {machine()['cpu']}"
+    on = _where(options, profiled)
     picture = "one picture" if graph.sized else f"one picture of {size}x{size}"
     say(f"{path}: {on}; {len(profiled.whole)} calls of {picture}")
-    for line in table(found, profiled):
-        say(line)
-    for line in _remarks(sum(layer.macs for layer in found), profiled):
+    for line in (*table(found, profiled), *_remarks(found, profiled)):
         say(line)
     if options.out is None:
         say(f"give --out FOLDER for {CSV} and {PICTURE}")
     else:
-        title = f"{path}: {profiled.plain.min():.2f} ms in the fastest call"
+        title = f"{'/'.join(path.parts[-2:])}: {profiled.plain.min():.2f} ms in the fastest call"
         _write(options.out, found, f"{title}\n{on}")
         say(f"written: {options.out / CSV}, {options.out / PICTURE}")
     return found
@@ -98,8 +98,15 @@ def _model(name: str) -> tuple[Path, int]:
     return bundle.file(FILE), bundle.card.input_size
 
 
-def _remarks(macs: int, profiled: Profile) -> Iterator[str]:
+def _where(options: BenchOptions, profiled: Profile) -> str:
+    threads = options.threads or os.cpu_count() or 1
+    many = f"{threads} thread{'s' if threads > 1 else ''}"
+    return f"LiteRT {profiled.version} on CPU, {many}, {machine()['cpu']}"
+
+
+def _remarks(found: Sequence[LayerTime], profiled: Profile) -> Iterator[str]:
     """What this machine does, and what another would have to do for a given time."""
+    macs = sum(layer.macs for layer in found)
     least, median = float(profiled.plain.min()), float(np.median(profiled.plain))
     if median > BUSY * least:
         yield "other work took processor time: the least is what this machine can do"

@@ -17,7 +17,7 @@ import numpy as np
 
 from kpcli.detectors import create_detector
 from kpcli.detectors.builtin import BUNDLE
-from kpcli.errors import InputError, ModelError
+from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.files import check_writable
 from kpcli.images import read_image, write_image
 from kpcli.inference.predictor import Predictor
@@ -64,11 +64,15 @@ def bench(options: BenchOptions, say: Callable[[str], None] = print) -> list[Tim
 
     Raises
     ------
+    UsageError
+        If a folder is named, which only a device profile has.
     InputError
         If a picture cannot be read, or the JSON not be written.
     ModelError
         If the bundle holds no landmark model that can be run here.
     """
+    if options.out is not None:
+        raise UsageError("out: only a device profile has it", next_step="for figures: json")
     bundle = ModelBundle.open(options.model)
     if bundle.card.task != LANDMARKS:
         raise ModelError(
