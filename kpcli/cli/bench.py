@@ -22,7 +22,9 @@ def command(
     model: Model = _D.model,
     detector: Annotated[str, typer.Option(help="How faces are found.")] = _D.detector,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: all.")] = _D.threads,
-    repeats: Annotated[int, typer.Option(min=1, help="Runs of each part.")] = _D.repeats,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="Runs of each part; tens of calls of a device profile.")
+    ] = _D.repeats,
     json: Annotated[Path | None, typer.Option(help="Also write the figures here.")] = _D.json,
     device_profile: Annotated[
         str | None,
