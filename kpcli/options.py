@@ -427,6 +427,10 @@ class BenchOptions(InRange):
     """CPU threads of the model; 0: as many as the library likes."""
     repeats: AtLeastOne = 5
     json: Path | None = None
+    device_profile: str | None = None
+    """A .tflite file, or a bundle that holds one: time it layer by layer, and nothing else."""
+    out: Path | None = None
+    """The device profile's folder."""
 
 
 @dataclass(frozen=True)
