@@ -33,17 +33,18 @@ def test_headless_to_a_table(clip: Path, tmp_path: Path) -> None:
     assert read_landmarks(out)["frame"].nunique() == 6
 
 
-def test_a_damaged_file_ends_with_5(clip: Path, tmp_path: Path) -> None:
-    clip.write_bytes(clip.read_bytes()[:-900])
-    whole = write_video(tmp_path / "long.ts", count=40)
-    whole.write_bytes(whole.read_bytes()[:-1000])
-    out = tmp_path / "out"
-    done = RUN.invoke(
-        app, ["live", str(whole), "--headless", "--record", str(out), "--detector", "whole_image"]
-    )
+def test_a_file_that_ends_early_ends_with_5_as_annotate_does(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "in" / "long.mkv", count=40)
+    clip.write_bytes(clip.read_bytes()[:-1000])
+    out, annotated = tmp_path / "out", tmp_path / "annotated"
+    choices = ["--detector", "whole_image"]
+    done = RUN.invoke(app, ["live", str(clip), "--headless", "--record", str(out), *choices])
     assert done.exit_code == 5, done.output
-    assert "ended early: the video is damaged" in done.output
+    assert "ended early: the video ends early" in done.output
     assert (out / "recording_1.mp4").stat().st_size > 1000
+    command = ["annotate", "file", str(clip), "--out", str(annotated), "--no-overlays", *choices]
+    assert RUN.invoke(app, command).exit_code == 5
+    assert (out / "landmarks.csv").read_bytes() == (annotated / "landmarks.csv").read_bytes()
 
 
 def test_list(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
