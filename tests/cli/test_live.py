@@ -84,6 +84,15 @@ def test_no_display_is_told(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert "--headless" in str(done.exception)
 
 
+def test_a_window_that_does_not_open_is_told(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window.sys, "platform", "linux")
+    monkeypatch.setattr(window, "_PROBE", "import time; time.sleep(100)")
+    monkeypatch.setattr(window, "_PROBE_SECONDS", 0.2)
+    done = RUN.invoke(app, ["live", str(clip)])
+    assert isinstance(done.exception, ModelError)
+    assert "does not open" in str(done.exception)
+
+
 def test_an_opencv_without_windows_is_told(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window.cv2, "getBuildInformation", lambda: "  GUI:      NONE\n")
     done = RUN.invoke(app, ["live", str(clip)])
