@@ -146,9 +146,7 @@ def _unopened(camera: CameraName) -> InputError:
     device = DEVICES / f"video{camera.number}"
     if sys.platform.startswith("linux") and not device.exists():
         return InputError(
-            f"{camera}: there is no such camera",
-            expected=_listed(there),
-            next_step=_LIST,
+            f"{camera}: there is no such camera", expected=_listed(there), next_step=_LIST
         )
     actual = "no such camera, or another program has it"
     try:
