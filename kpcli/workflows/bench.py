@@ -18,7 +18,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from kpcli.catalogue import Detector
 from kpcli.detectors import create_detector
 from kpcli.detectors.builtin import BUNDLE
 from kpcli.errors import InputError, ModelError
@@ -28,6 +27,7 @@ from kpcli.inference.predictor import Predictor
 from kpcli.model_bundle import LANDMARKS, ModelBundle
 from kpcli.options import BenchOptions
 from kpcli.outputs import Outputs
+from kpcli.plug_ins import Detector
 from kpcli.runtimes import choice, usable
 from kpcli.sources.folder import is_video, list_media
 from kpcli.types import Frame, Pixels

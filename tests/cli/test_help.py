@@ -1,4 +1,4 @@
-"""What the command line says of itself: panels, choices, the nearest name, completion, speed."""
+"""What the command line says of itself: panels, choices, the nearest name, completion."""
 
 from __future__ import annotations
 
@@ -103,25 +103,3 @@ def test_the_shell_completes() -> None:
     assert kpcli(**env)[1].split() == ["annotate"]
     env = {"COMP_WORDS": "kpcli annotate folder --smo", "COMP_CWORD": "3"}
     assert kpcli(**env, _KPCLI_COMPLETE="complete_bash")[1].split() == ["--smooth"]
-
-
-HEAVY = ("numpy", "cv2", "PIL", "pandas", "keras", "tensorflow", "onnxruntime", "av", "ray")
-"""What takes longer to load than Typer; the script that starts kpcli lists what it has loaded."""
-STARTER = """
-import runpy, sys
-try:
-    runpy.run_module("kpcli", run_name="__main__", alter_sys=True)
-finally:
-    print("loaded", *sorted({name.partition(".")[0] for name in sys.modules}))
-"""
-
-
-@pytest.mark.parametrize("words", ["--help", "nonsense", "annotate folder", "train x --epochs no"])
-def test_answers_load_nothing_heavy(words: str) -> None:
-    """How long an answer takes: ``tests/benchmarks/start_up.py``."""
-    done = subprocess.run(
-        [sys.executable, "-c", STARTER, *words.split()], capture_output=True, text=True, check=False
-    )
-    loaded = done.stdout.rpartition("\nloaded ")[2].split()
-    assert {"kpcli", "typer"} <= set(loaded)
-    assert not set(HEAVY) & set(loaded)
