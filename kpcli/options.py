@@ -477,6 +477,24 @@ class QueueOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AverageOptions(InRange):
+    """Options of ``kpcli average``."""
+
+    folder: Path
+    """Its pictures; videos are passed over."""
+    out: Path = Path("average.png")
+    size: Annotated[int, Range(32, 4096)] = 512
+    """Side of the result in pixels."""
+    model: str = "default"
+    """A bundle's folder, or the name of an embedded one."""
+    device: Device = "auto"
+    """One of `DEVICES`."""
+    min_confidence: Share = 0.6
+    """Faces below are left out: a mean needs no doubtful ones."""
+    recursive: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class SuggestOptions(QueueOptions):
     """Options of ``kpcli suggest``."""
 
