@@ -167,7 +167,7 @@ def filled(kind: Any, **values: Any) -> Any:
         for f in fields(kind)
         if f.default is MISSING and f.name in REQUIRED
     }
-    return kind(**needed, **values)
+    return kind(**{name: REQUIRED[name] for name in needed}, **values)
 
 
 @pytest.mark.parametrize(("kind", "name"), LIMITED, ids=lambda v: getattr(v, "__name__", v))
