@@ -208,9 +208,7 @@ def negatives(options: argparse.Namespace) -> None:
     samples = read_dataset(options.csv, split="train")
     stage = Stage(options.quality)
     for name, patches in zip(
-        ("background", "look_alike"),
-        negative_patches(samples, options.count, 0, find),
-        strict=True,
+        ("background", "look_alike"), negative_patches(samples, options.count, 0, find), strict=True
     ):
         for patch in patches:
             small = cv2.resize(patch, (options.most,) * 2, interpolation=cv2.INTER_AREA)
@@ -279,9 +277,7 @@ def unpack(options: argparse.Namespace) -> None:
     samples = [with_landmark_box(s) for s in read_dataset(options.csv, split="val")]
     crop = CropFormat(card.input_size, card.crop_scale, card.colour)
     crops, truth = validation_arrays(FaceStore(samples, crop, 1024))
-    row = Validation(
-        compiled_call(network), crops, truth, card.landmark_scheme, card.crop_scale
-    )()
+    row = Validation(compiled_call(network), crops, truth, card.landmark_scheme, card.crop_scale)()
     print({k: round(v, 4) for k, v in row.items()})
     options.out.mkdir(parents=True, exist_ok=True)
     network.save(options.out / "model.keras")

@@ -800,9 +800,7 @@ class Program:
         wanted = {}
         for n in HEADS:
             one = {k: some[f"{k}{n}"] for k in ("weight", "soft", "exact")}
-            wanted[n] = {
-                k: jnp.where(mirrored[:, None], v[:, flips[n]], v) for k, v in one.items()
-            }
+            wanted[n] = {k: jnp.where(mirrored[:, None], v[:, flips[n]], v) for k, v in one.items()}
         is_face = 1.0 - some["negative"]
 
         def loss_of(weights: Tree) -> Any:
@@ -837,9 +835,7 @@ class Program:
             weights[name] = value - rate * step
         keep = jnp.minimum(plan.ema, (1 + t) / (10 + t))
         new = jax.tree.map(lambda a, b: jnp.where(jnp.isfinite(a), a, b), new, state["statistics"])
-        mean = jax.tree.map(
-            lambda a, b: keep * a + (1 - keep) * b, state["mean"], (weights, new)
-        )
+        mean = jax.tree.map(lambda a, b: keep * a + (1 - keep) * b, state["mean"], (weights, new))
         state = {"weights": weights, "statistics": new, "first": first, "second": second,
                  "mean": mean}  # fmt: skip
         return state, jnp.stack([loss, norm, *distances])
@@ -860,13 +856,18 @@ class Program:
         self.compiled = (
             jax.jit(self.traced, donate_argnums=0)
             .lower(
-                state, jax.ShapeDtypeStruct((n, SIDE, SIDE), jnp.uint32), labels,
+                state,
+                jax.ShapeDtypeStruct((n, SIDE, SIDE), jnp.uint32),
+                labels,
                 jax.ShapeDtypeStruct((self.plan.batch,), jnp.int32),
                 jax.ShapeDtypeStruct((37, size, size), DTYPE),
-                {"heads": jax.ShapeDtypeStruct((2,), jnp.float32),
-                 "seed": jax.ShapeDtypeStruct((), jnp.int32),
-                 **dict.fromkeys(("strength", "step", "rate"),
-                                 jax.ShapeDtypeStruct((), jnp.float32))},
+                {
+                    "heads": jax.ShapeDtypeStruct((2,), jnp.float32),
+                    "seed": jax.ShapeDtypeStruct((), jnp.int32),
+                    **dict.fromkeys(
+                        ("strength", "step", "rate"), jax.ShapeDtypeStruct((), jnp.float32)
+                    ),
+                },
             )
             .compile()
         )
@@ -1162,6 +1163,7 @@ class Session:
 
         best = (math.inf, 1.0)
         for share in (1.0, 0.8, 0.65, 0.5, 0.0):
+
             def mixed(rows: Any, pose: Any, share: float = share) -> Tree:
                 a, b = look(0, rows, pose), look(1, rows, pose)
                 return {"points68": share * a["points68"] + (1 - share) * b["points68"],
