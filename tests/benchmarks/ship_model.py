@@ -26,8 +26,8 @@ from kpcli.workflows.export.run import export
 
 LICENCE = (
     "non-commercial research, the terms of the data it was trained on (300-W, WFLW, WIDER FACE, "
-    "MTFL, FG-NET, FaceSynthetics, SCUT-FBP5500, CelebA, UTKFace where named); the London sets are "
-    "CC BY (DeBruine and Jones 2017)"
+    "MTFL, FG-NET, FaceSynthetics, SCUT-FBP5500, CelebA, UTKFace, All-Age-Faces, YouTube Faces "
+    "where named); the London sets are CC BY (DeBruine and Jones 2017)"
 )
 KEPT = (
     "faces", "missed", "nme_mean", "nme_median", "failure_rate", "auc", "protocol", "boxes",
