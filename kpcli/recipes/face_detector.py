@@ -12,8 +12,8 @@ afw and helen/testset, widerface's val and eight kinds of scene stay out, they m
         --out runs/face_detector
 
 The shipped weights were trained longer, on a GPU, with the same pictures, loss and boxes:
-tests/benchmarks/gpu_detector.py has the commands and the options. On a processor this recipe goes on
-from them (``BUNDLE``); without ``--init``, ten times the epochs are worth their time.
+tests/benchmarks/gpu_detector.py has the commands and the options. On a processor this recipe goes
+on from them (``BUNDLE``); without ``--init``, ten times the epochs are worth their time.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def pack(given: argparse.Namespace) -> None:
     more = [s for s in more if _kind(s) not in VAL]
     rng = np.random.default_rng(3)
     first: list[tuple[Any, bytes]] = [(s, s.image.read_bytes()) for s in more]
-    rng.shuffle(first)  # type: ignore[arg-type]
+    rng.shuffle(first)
     shown = val[:: max(1, len(val) // 48)]
     held = [(s, s.image.read_bytes()) for s in shown]
     train = {f"{_kind(s)}/{s.image.stem}": s for s in labelled(given.wider)}
@@ -222,7 +222,7 @@ def _pack_labels(folder: Path, table: list[tuple[Any, int, int, bool, bool]], pa
     kind, known = np.zeros((n, MOST), np.uint8), np.zeros((n, MOST), np.uint8)
     dropped = 0
     for i, (scene, *_) in enumerate(table):
-        pixels = cv2.imread(str(scene.image))
+        pixels = np.asarray(cv2.imread(str(scene.image)), np.uint8)
         fitted = Letterbox.fit(pixels, min(SIDE, max(pixels.shape[:2])), 1)
         marks, found = pseudo.boxes(scene, pixels[..., ::-1])
         every = np.concatenate([scene.faces, scene.ignored])
@@ -821,7 +821,7 @@ def _photometric(key: Any, pictures: Any) -> Any:
     for axis in (1, 2):
         wide = jnp.pad(soft, [(0, 0)] + [(3, 3) if a == axis else (0, 0) for a in (1, 2)]
                        + [(0, 0)], mode="edge")  # fmt: skip
-        soft = sum(  # type: ignore[assignment]
+        soft = sum(
             jax.lax.slice_in_dim(wide, i, i + pictures.shape[axis], axis=axis)
             * taps[..., i, :].reshape(count, 1, 1, 1)
             for i in range(7)
