@@ -17,6 +17,7 @@ from kpcli.options import (
     AnnotateOptions,
     AnonymiseOptions,
     AugmentOptions,
+    AverageOptions,
     EvalOptions,
     ExportOptions,
     LiveOptions,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from kpcli.model_bundle import ModelBundle
     from kpcli.workflows.annotate.report import Report
     from kpcli.workflows.anonymise.report import Report as Anonymised
+    from kpcli.workflows.average import Averaged
     from kpcli.workflows.evaluate.result import Evaluation
     from kpcli.workflows.export.exported import Exported
     from kpcli.workflows.live.report import LiveReport
@@ -169,6 +171,39 @@ def live(source: Name = "", *, verbose: bool = False, **choices: Any) -> LiveRep
 
     choices = {**choices, "source": str(source), "camera": str(choices.get("camera", "0"))}
     return live(LiveOptions(**checked(LiveOptions, choices)), say=_say(verbose))
+
+
+@shows_fields(AverageOptions)
+def average(folder: Name, *, verbose: bool = False, **choices: Any) -> Averaged:
+    """The mean face of a folder's pictures, as a picture.
+
+    Parameters
+    ----------
+    folder : path
+    verbose : bool
+        Show progress bars.
+    **choices
+        Fields of `kpcli.AverageOptions`, such as ``out="mean.png"`` or ``size=1024``.
+
+    Returns
+    -------
+    Averaged
+        Counts of ``pictures`` and ``faces``, ``failed`` files, ``exit_code``.
+
+    Raises
+    ------
+    KpcliError
+        If the folder, the model or the place of the result cannot be used, or no face is found.
+
+    Examples
+    --------
+    >>> print(average("portraits", out="mean.png").summary())
+    """
+    from kpcli.progress import bars
+    from kpcli.workflows.average import average
+
+    with bars(verbose):
+        return average(AverageOptions(**checked(AverageOptions, {**choices, "folder": folder})))
 
 
 @shows_fields(MergeOptions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from kpcli.errors import InputError
 
@@ -92,7 +92,15 @@ def open_container(path: Path) -> InputContainer:
     # An absolute name: FFmpeg would take "a:b.mp4" for a protocol. A play list (ffconcat, HLS)
     # in a video's place would have it open other files, or the network.
     options = {"format_whitelist": ",".join(VIDEO_FORMATS), "protocol_whitelist": "file"}
-    return av.open(str(path.absolute()), container_options=options, metadata_errors="ignore")
+    opened = av.open(str(path.absolute()), container_options=options, **metadata_leniency())
+    return cast("InputContainer", opened)
+
+
+def metadata_leniency() -> dict[str, Any]:
+    """What has `av.open` pass over tags that are no UTF-8: PyAV from 19 on does so by itself."""
+    import av
+
+    return {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 def picture_stream(container: InputContainer) -> VideoStream | None:

@@ -100,6 +100,11 @@ class Outputs:
                 kind = stat.S_IFMT(path.lstat().st_mode)
             except FileNotFoundError:  # nothing yet, or another run's that has just gone
                 continue
+            except OSError as e:
+                raise InputError(
+                    f"{self.folder}: the output folder cannot be written",
+                    actual=e.strerror or str(e), next_step="choose another --out",
+                ) from e  # fmt: skip
             if kind not in (stat.S_IFREG, stat.S_IFDIR):
                 what = "a link, which kpcli does not follow" if path.is_symlink() else "no file"
                 raise InputError(f"{path}: {what}", next_step="remove it")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def build_architecture(name: str, n_points: int, weights: str = "none") -> keras.Model:
-    """A new model of the named architecture; see `catalogue.ArchitectureModule`.
+    """A new model of the named architecture; see `plug_ins.ArchitectureModule`.
 
     Raises
     ------

@@ -124,8 +124,13 @@ def settings(
         "model_files": digest_of(bundle.path) if bundle else "",
         "detector_files": digest_of(*read),
         "scheme": scheme,
-        **{f.name: values[f.name] for f in fields(options) if not f.metadata.get("free")},
+        **{f.name: _plain(values[f.name]) for f in fields(options) if not f.metadata.get("free")},
     }
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON can hold it."""
+    return str(value) if isinstance(value, Path) else value
 
 
 def all_files(paths: Sequence[Path]) -> list[Path]:

@@ -42,8 +42,11 @@ def shared_options(
         Path | None, option(FACES, "Cover these too, found or not.", metavar="CSV")
     ] = _D.also,
     least_score: Annotated[
-        float, option(FACES, "Cover what the detector gives this score.", min=0.02, max=1)
+        float, option(FACES, "Cover what has this score in a picture.", min=0.02, max=1)
     ] = _D.least_score,
+    least_score_video: Annotated[
+        float, option(FACES, "Cover what once has it in a video.", min=0.02, max=1)
+    ] = _D.least_score_video,
     grow: Annotated[
         float, option(FACES, "Scale of the cover around the face.", min=0, max=5)
     ] = _D.grow,

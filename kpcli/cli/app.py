@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from kpcli.cli import (
     annotate,
     anonymise,
+    average,
     bench,
     evaluate,
     export,
@@ -34,6 +35,7 @@ from kpcli.version import __version__
 _ORDER = (
     "annotate",
     "anonymise",
+    "average",
     "live",
     "merge",
     "report",
@@ -89,6 +91,7 @@ def _root(
 
 app.add_typer(annotate.app, name="annotate")
 app.add_typer(anonymise.app, name="anonymise")
+add(app, "average", average.command)
 add(app, "live", live.command)
 add(app, "merge", merge.command)
 add(app, "report", report.command)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from kpcli.catalogue import DETECTORS, Detector
+from kpcli.catalogue import DETECTORS
 from kpcli.options import AUTO, DETECT_SIZE
+from kpcli.plug_ins import Detector
 
 
 def create_detector(spec: str, size: int = DETECT_SIZE, device: str = AUTO) -> Detector:

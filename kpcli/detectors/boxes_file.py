@@ -47,7 +47,7 @@ class BoxesFile:
         )
 
     def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
-        """Best score first; see `kpcli.catalogue.Detector`."""
+        """Best score first; see `kpcli.plug_ins.Detector`."""
         return [self._lookup(frame.source, frame.index) for frame in frames]
 
     def _lookup(self, path: Path, index: int) -> list[FaceBox]:

@@ -21,12 +21,12 @@ from kpcli.boxes import (
     turned_back,
     wider_to_landmark,
 )
-from kpcli.catalogue import Runtime
 from kpcli.cells import cell_grid, decode
 from kpcli.errors import ModelError
 from kpcli.letterbox import Letterbox, tiles
 from kpcli.model_bundle import DETECTION, ModelBundle, ModelCard
 from kpcli.options import AUTO, DETECT_SIZE
+from kpcli.plug_ins import Runtime
 from kpcli.runtimes import open_runtime
 from kpcli.types import FaceBox, Frame, Pixels
 
@@ -113,7 +113,7 @@ class FaceDetector:
         self._least_score = least_score
 
     def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
-        """Boxes tight around the landmarks; see `kpcli.catalogue.Detector`.
+        """Boxes tight around the landmarks; see `kpcli.plug_ins.Detector`.
 
         Small pictures are looked at as they are first, and enlarged only where that saw small,
         doubtful or no faces. Larger ones are not shrunk for a first look: of seven faces in

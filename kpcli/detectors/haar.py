@@ -32,7 +32,7 @@ class Haar:
         self._calibrated = calibrated
 
     def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
-        """Largest count of agreeing windows first; see `kpcli.catalogue.Detector`."""
+        """Largest count of agreeing windows first; see `kpcli.plug_ins.Detector`."""
         return [self._one(frame.pixels) for frame in frames]
 
     def _one(self, image: Pixels) -> list[FaceBox]:

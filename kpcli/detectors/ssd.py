@@ -42,7 +42,7 @@ class SingleShot:
         self._search = search
 
     def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
-        """Best score first; see `kpcli.catalogue.Detector`."""
+        """Best score first; see `kpcli.plug_ins.Detector`."""
         return [self._one(frame.pixels) for frame in frames]
 
     def _one(self, image: Pixels) -> list[FaceBox]:

@@ -16,7 +16,7 @@ class WholeImage:
     """One box, from edge to edge."""
 
     def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
-        """One box a picture; see `kpcli.catalogue.Detector`."""
+        """One box a picture; see `kpcli.plug_ins.Detector`."""
         sizes = [frame.pixels.shape[:2] for frame in frames]
         return [[image_box((width, height))] for height, width in sizes]
 

@@ -103,6 +103,8 @@ def make_up(
     lips = points[list(known["outer_lip"])]
     left, right = (place(points, scheme, [name]) for name in ("left_eye", "right_eye"))
     distance = float(np.linalg.norm(right - left))
+    if not distance > 0:  # also where an eye is missing
+        return
     cheeks = _cheeks(points, scheme, yaw_of(face, scheme))
     around = np.vstack(
         [lips, *(c + s * 3 * CHEEK_SIZE * distance for c, _ in cheeks for s in (-1, 1))]

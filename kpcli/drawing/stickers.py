@@ -140,7 +140,7 @@ def sticker_folder(word: str) -> Path:
     embedded = sticker_names()
     if word in embedded:
         return stickers_home() / word
-    if Path(word).is_dir():
+    if word and Path(word).is_dir():
         return Path(word)
     raise UsageError(
         f"there is no sticker {word!r}",

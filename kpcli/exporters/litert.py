@@ -25,7 +25,7 @@ def export(
     quantize: str = "none",
     calibration: Sequence[NDArray[np.uint8]] = (),
 ) -> None:
-    """See `kpcli.catalogue.ExporterModule`.
+    """See `kpcli.plug_ins.ExporterModule`.
 
     int8 is "dynamic range": weights as int8, activations quantised as they come. LiteRT's static
     scheme would make the coordinates int8 too, and needs a calibration for a worse result
@@ -51,5 +51,5 @@ def _settings(quantize: str) -> dict[str, Any]:
 
 
 def open_export(path: Path) -> litert_runtime.LitertRuntime:
-    """See `kpcli.catalogue.ExporterModule`."""
+    """See `kpcli.plug_ins.ExporterModule`."""
     return litert_runtime.create(path)

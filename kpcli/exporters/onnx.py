@@ -22,7 +22,7 @@ def export(
     quantize: str = "none",
     calibration: Sequence[NDArray[np.uint8]] = (),
 ) -> None:
-    """See `kpcli.catalogue.ExporterModule`."""
+    """See `kpcli.plug_ins.ExporterModule`."""
     for package in ("onnx", "tf2onnx"):
         need(package, "onnx", "ONNX")
     onnx_graph.write_onnx(weights, path)
@@ -33,5 +33,5 @@ def export(
 
 
 def open_export(path: Path) -> onnx_runtime.OnnxRuntime:
-    """See `kpcli.catalogue.ExporterModule`."""
+    """See `kpcli.plug_ins.ExporterModule`."""
     return onnx_runtime.create(path)

@@ -22,10 +22,10 @@ def export(
     quantize: str = "none",
     calibration: Sequence[NDArray[np.uint8]] = (),
 ) -> None:
-    """See `kpcli.catalogue.ExporterModule`."""
+    """See `kpcli.plug_ins.ExporterModule`."""
     onnx.export(weights, path, quantize=quantize)
 
 
 def open_export(path: Path) -> onnx_runtime.OnnxRuntime:
-    """See `kpcli.catalogue.ExporterModule`."""
+    """See `kpcli.plug_ins.ExporterModule`."""
     return onnx_float_runtime.create(path)

@@ -23,7 +23,7 @@ def export(
     quantize: str = "none",
     calibration: Sequence[NDArray[np.uint8]] = (),
 ) -> None:
-    """See `kpcli.catalogue.ExporterModule`."""
+    """See `kpcli.plug_ins.ExporterModule`."""
     for package in ("openvino", "onnx", "tf2onnx"):
         need(package, "openvino", "OpenVINO")
     openvino_runtime.no_telemetry()
@@ -44,5 +44,5 @@ def export(
 
 
 def open_export(path: Path) -> openvino_runtime.OpenvinoRuntime:
-    """See `kpcli.catalogue.ExporterModule`."""
+    """See `kpcli.plug_ins.ExporterModule`."""
     return openvino_runtime.create(path)

@@ -21,7 +21,7 @@ def export(
     quantize: str = "none",
     calibration: Sequence[NDArray[np.uint8]] = (),
 ) -> None:
-    """See `kpcli.catalogue.ExporterModule`."""
+    """See `kpcli.plug_ins.ExporterModule`."""
     load_model(weights).export(path, format="tf_saved_model", verbose=False)
 
 
@@ -42,5 +42,5 @@ class SavedModel:
 
 
 def open_export(path: Path) -> SavedModel:
-    """See `kpcli.catalogue.ExporterModule`."""
+    """See `kpcli.plug_ins.ExporterModule`."""
     return SavedModel(path)

@@ -1,8 +1,9 @@
 """What `kpcli annotate` wrote: landmarks.csv, .json, .parquet, OpenFace's and py-feat's tables.
 
 For labels that were corrected, or taken as they are. A video's frame is the picture
-``FILE/000001.jpg``, counted from 1, as one extracts it. Files lie where they were annotated:
-say ``--images`` where that is elsewhere. (Its other formats are read by what they are.)
+``FILE/000001.jpg``, counted from 1, as one extracts it. Files lie beside the table or where the
+run.json beside it says that they were annotated: say ``--images`` where they are elsewhere. (Its
+other formats are read by what they are.)
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from kpcli.types import FaceBox, Reject, Sample
 
 Row = Mapping[str, Any]
 _FRAMES = re.compile(r'"frames"\s*:\s*\[')
+RUN = "run.json"
+"""What annotate writes beside its tables of the run."""
 _PATTERNS = ("*.csv", "*.json", "*.parquet")
 
 
@@ -46,9 +49,10 @@ def read(root: Path) -> Iterator[Sample | Reject]:
             names = _names(path) if kind == "json" else []
             order += names
             moving: set[str] = set()
+            home = _home(path)
             for origin, row in rows:
                 try:
-                    _add(row, path, kind, origin, names, moving, found)
+                    _add(row, path, home, kind, origin, names, moving, found)
                 except (ValueError, KeyError, TypeError, AttributeError) as e:
                     detail = str(e) if isinstance(e, ValueError) else repr(e)
                     yield Reject(origin, "damaged label", detail)
@@ -130,6 +134,15 @@ _READERS = {
 }
 
 
+def _home(path: Path) -> Path:
+    """The folder that was annotated, as run.json says, if it is there; else the table's own."""
+    try:
+        home = Path(str(read_json(path.parent / RUN)["input"]))
+        return home if home.is_absolute() and home.is_dir() else path.parent
+    except (OSError, ValueError, KeyError, TypeError):
+        return path.parent
+
+
 def _names(path: Path) -> list[str]:
     return [str(name) for name in read_json(path)["scheme"]["point_names"]]
 
@@ -137,6 +150,7 @@ def _names(path: Path) -> list[str]:
 def _add(
     row: Row,
     path: Path,
+    home: Path,
     kind: str,
     origin: str,
     names: Sequence[str],
@@ -164,7 +178,7 @@ def _add(
         size = (int(float(row["FrameWidth"])), int(float(row["FrameHeight"])))
     found.append(
         NamedFace(
-            named(path.parent, image),
+            named(home if (home / image).is_file() else path.parent, image),
             path,
             origin,
             points,

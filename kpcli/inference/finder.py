@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kpcli.boxes import suppress
-from kpcli.catalogue import DETECTORS, Detector, GlancingDetector
+from kpcli.catalogue import DETECTORS
 from kpcli.choices import checked
 from kpcli.detectors import create_detector
 from kpcli.images import read_image
@@ -26,6 +26,7 @@ from kpcli.inference.suitability import check_detector
 from kpcli.inference.upright import FacePredictor, Look, landmarks
 from kpcli.model_bundle import ModelBundle
 from kpcli.options import NO_SMOOTHING, FaceOptions
+from kpcli.plug_ins import Detector, GlancingDetector
 from kpcli.schemes import IBUG68
 from kpcli.sources import read_frames
 from kpcli.types import Face, FaceBox, Frame, FrameFaces, Pixels

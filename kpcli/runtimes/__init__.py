@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from kpcli import catalogue
+from kpcli import catalogue, plug_ins
 from kpcli.errors import ModelError
 from kpcli.model_bundle import ModelBundle
 from kpcli.options import AUTO
@@ -23,7 +23,7 @@ def limit_threads(count: int) -> None:
 
 def open_runtime(
     bundle: ModelBundle, name: str = AUTO, threads: int = 0, device: str = AUTO
-) -> catalogue.Runtime:
+) -> plug_ins.Runtime:
     """The bundle's model, ready to run.
 
     Parameters
@@ -100,7 +100,7 @@ def _lacks(bundle: ModelBundle, name: str) -> str | None:
     return None if find_spec(module.PACKAGE) else "library"
 
 
-def _check(bundle: ModelBundle, name: str, module: catalogue.RuntimeModule) -> None:
+def _check(bundle: ModelBundle, name: str, module: plug_ins.RuntimeModule) -> None:
     lacks = _lacks(bundle, name)
     if lacks == "file":
         raise ModelError(

@@ -126,7 +126,7 @@ def compiled_call(model: Any) -> Callable[[Any], Any]:
 
 
 def create(path: Path, threads: int = 0, device: str = AUTO) -> KerasRuntime:
-    """See `kpcli.catalogue.RuntimeModule`."""
+    """See `kpcli.plug_ins.RuntimeModule`."""
     only_by_onnx(device)
     return KerasRuntime(path, threads)
 

@@ -60,6 +60,6 @@ class LitertRuntime:
 
 
 def create(path: Path, threads: int = 0, device: str = AUTO) -> LitertRuntime:
-    """See `kpcli.catalogue.RuntimeModule`."""
+    """See `kpcli.plug_ins.RuntimeModule`."""
     only_by_onnx(device)
     return LitertRuntime(path, threads)

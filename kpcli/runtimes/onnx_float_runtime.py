@@ -13,5 +13,5 @@ INSTALL = "onnxruntime"
 
 
 def create(path: Path, threads: int = 0, device: str = AUTO) -> OnnxRuntime:
-    """See `kpcli.catalogue.RuntimeModule`."""
+    """See `kpcli.plug_ins.RuntimeModule`."""
     return OnnxRuntime(path, threads, device)

@@ -116,5 +116,5 @@ def _not_here(device: str, available: Sequence[str]) -> ModelError:
 
 
 def create(path: Path, threads: int = 0, device: str = AUTO) -> OnnxRuntime:
-    """See `kpcli.catalogue.RuntimeModule`."""
+    """See `kpcli.plug_ins.RuntimeModule`."""
     return OnnxRuntime(path, threads, device)

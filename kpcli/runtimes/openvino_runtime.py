@@ -64,6 +64,6 @@ class OpenvinoRuntime:
 
 
 def create(path: Path, threads: int = 0, device: str = AUTO) -> OpenvinoRuntime:
-    """See `kpcli.catalogue.RuntimeModule`."""
+    """See `kpcli.plug_ins.RuntimeModule`."""
     only_by_onnx(device)
     return OpenvinoRuntime(path, threads)

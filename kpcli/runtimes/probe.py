@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kpcli.catalogue import Runtime
 from kpcli.cells import cell_grid
 from kpcli.errors import ModelError
 from kpcli.model_bundle import DETECTION, ModelCard
+from kpcli.plug_ins import Runtime
 
 
 def check_outputs(runtime: Runtime, card: ModelCard, path: Path) -> None:

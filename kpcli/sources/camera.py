@@ -66,7 +66,7 @@ def find_camera(camera: str) -> CameraName:
     if len(fitting) != 1:
         raise InputError(
             f"camera {camera!r}: " + ("several have this name" if fitting else "there is none"),
-            expected="one of: " + _listed(fitting or there),
+            expected=_listed(fitting or there),
             next_step=_LIST,
         )
     return fitting[0]
@@ -146,9 +146,7 @@ def _unopened(camera: CameraName) -> InputError:
     device = DEVICES / f"video{camera.number}"
     if sys.platform.startswith("linux") and not device.exists():
         return InputError(
-            f"{camera}: there is no such camera",
-            expected="one of: " + _listed(there),
-            next_step=_LIST,
+            f"{camera}: there is no such camera", expected=_listed(there), next_step=_LIST
         )
     actual = "no such camera, or another program has it"
     try:
@@ -160,7 +158,7 @@ def _unopened(camera: CameraName) -> InputError:
 
 
 def _listed(cameras: list[CameraName]) -> str:
-    return ", ".join(map(str, cameras)) or "no camera is there"
+    return "one of: " + ", ".join(map(str, cameras)) if cameras else "a camera; there is none"
 
 
 def _read_name(file: Path) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from kpcli.errors import InputError
 from kpcli.images import MAX_PIXELS, check_size
-from kpcli.media import VIDEO_FORMATS, picture_stream
+from kpcli.media import VIDEO_FORMATS, metadata_leniency, picture_stream
 from kpcli.sources.display import Display
 from kpcli.types import Frame
 
@@ -53,7 +53,7 @@ class Stream:
         options["protocol_whitelist"] = ",".join(_PROTOCOLS)
         try:
             self._container = av.open(
-                url, container_options=options, metadata_errors="ignore", timeout=TIMEOUT
+                url, container_options=options, timeout=TIMEOUT, **metadata_leniency()
             )
         except (av.FFmpegError, ValueError, OSError) as e:
             raise InputError(

@@ -127,7 +127,7 @@ class CocoStream:
 
 @contextmanager
 def create(out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()) -> Iterator[CocoStream]:
-    """Writes ``out/annotations``; see `kpcli.catalogue.WriterModule`."""
+    """Writes ``out/annotations``; see `kpcli.plug_ins.WriterModule`."""
     with (
         atomic_folder(out / OUTPUT) as folder,
         (folder / FILE).open("w", encoding="utf-8") as file,

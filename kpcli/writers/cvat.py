@@ -134,7 +134,7 @@ def skeleton(scheme: LandmarkScheme, shape: NDArray[np.float32] | None) -> dict[
 
 @contextmanager
 def create(out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()) -> Iterator[CvatFolder]:
-    """Writes ``out/cvat/``; see `kpcli.catalogue.WriterModule`."""
+    """Writes ``out/cvat/``; see `kpcli.plug_ins.WriterModule`."""
     with (
         atomic_folder(out / OUTPUT) as temporary,
         _zipped(temporary / PICTURES, scheme) as pictures,

@@ -123,6 +123,6 @@ def _values(face: Face) -> str:
 
 @contextmanager
 def create(out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()) -> Iterator[DlcFolder]:
-    """Writes ``out/dlc/``; see `kpcli.catalogue.WriterModule`."""
+    """Writes ``out/dlc/``; see `kpcli.plug_ins.WriterModule`."""
     with atomic_folder(out / OUTPUT) as temporary, closing(DlcFolder(temporary, scheme)) as folder:
         yield folder

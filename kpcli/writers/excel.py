@@ -141,7 +141,7 @@ def _text(value: str) -> str:
 
 @contextmanager
 def create(out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()) -> Iterator[Workbook]:
-    """Writes ``out/landmarks.xlsx``; see `kpcli.catalogue.WriterModule`."""
+    """Writes ``out/landmarks.xlsx``; see `kpcli.plug_ins.WriterModule`."""
     chosen = [extra for extra in Extra if extra in extras]
     with (
         atomic_path(out / OUTPUT) as temporary,

@@ -82,7 +82,7 @@ def _points(points: Points) -> str:
 
 @contextmanager
 def create(out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()) -> Iterator[JsonFrames]:
-    """Writes ``out/landmarks.json``; see `kpcli.catalogue.WriterModule`."""
+    """Writes ``out/landmarks.json``; see `kpcli.plug_ins.WriterModule`."""
     with atomic_path(out / OUTPUT) as path, path.open("w", encoding="utf-8") as file:
         frames = JsonFrames(file, scheme)
         yield frames

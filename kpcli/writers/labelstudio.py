@@ -113,7 +113,7 @@ def config(scheme: LandmarkScheme) -> str:
 def create(
     out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()
 ) -> Iterator[LabelStudioTasks]:
-    """Writes ``out/labelstudio/``; see `kpcli.catalogue.WriterModule`."""
+    """Writes ``out/labelstudio/``; see `kpcli.plug_ins.WriterModule`."""
     with (
         atomic_folder(out / OUTPUT) as folder,
         (folder / TASKS).open("w", encoding="utf-8") as file,

@@ -146,7 +146,7 @@ def quoted(name: str) -> str:
 
 @contextmanager
 def create(out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()) -> Iterator[RowWriter]:
-    """Writes ``out/landmarks.csv``; see `kpcli.catalogue.WriterModule`."""
+    """Writes ``out/landmarks.csv``; see `kpcli.plug_ins.WriterModule`."""
     chosen = [extra for extra in Extra if extra in extras]
     with atomic_path(out / OUTPUT) as temporary, temporary.open("wb") as file:
         file.write(header(scheme.n_points, chosen))

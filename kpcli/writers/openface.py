@@ -79,7 +79,7 @@ class OpenFaceFolder:
 def create(
     out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()
 ) -> Iterator[OpenFaceFolder]:
-    """Writes ``out/openface/``; see `kpcli.catalogue.WriterModule`."""
+    """Writes ``out/openface/``; see `kpcli.plug_ins.WriterModule`."""
     with (
         atomic_folder(out / OUTPUT) as temporary,
         closing(OpenFaceFolder(temporary, scheme.n_points, pose=Extra.POSE in extras)) as folder,

@@ -99,7 +99,7 @@ class ParquetTable:
 def create(
     out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()
 ) -> Iterator[ParquetTable]:
-    """Writes ``out/landmarks.parquet``; see `kpcli.catalogue.WriterModule`."""
+    """Writes ``out/landmarks.parquet``; see `kpcli.plug_ins.WriterModule`."""
     chosen = [extra for extra in Extra if extra in extras]
     with (
         atomic_path(out / OUTPUT) as temporary,

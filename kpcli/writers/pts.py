@@ -45,6 +45,6 @@ class PtsFolder:
 
 @contextmanager
 def create(out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()) -> Iterator[PtsFolder]:
-    """Writes ``out/pts/``; see `kpcli.catalogue.WriterModule`."""
+    """Writes ``out/pts/``; see `kpcli.plug_ins.WriterModule`."""
     with atomic_folder(out / OUTPUT) as temporary:
         yield PtsFolder(temporary)

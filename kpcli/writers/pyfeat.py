@@ -62,7 +62,7 @@ def _face(face: Face) -> str:
 def create(
     out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()
 ) -> Iterator[PyFeatTable]:
-    """Writes ``out/pyfeat.csv``; see `kpcli.catalogue.WriterModule`."""
+    """Writes ``out/pyfeat.csv``; see `kpcli.plug_ins.WriterModule`."""
     with (
         atomic_path(out / OUTPUT) as temporary,
         closing(PyFeatTable(temporary, scheme.n_points)) as table,

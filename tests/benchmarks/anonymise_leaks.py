@@ -8,10 +8,11 @@ wider     WIDER FACE val, faces not marked invalid; size is the root of the box'
 composed  Clips made here of faces with known points (300-W, helen test): they enter a textured
           picture from the left, grow, turn on their side, shrink, are smeared, and leave. The copy
           itself is read back: covered is what is black in it.
+dark      The same clips, smaller, dark and noisy: faces of 10 to 25 pixels, hard to see.
 videos    Clips without labels: a face is what annotate finds with a confidence of 0.6.
 
-Usage: python tests/benchmarks/anonymise_leaks.py wider|wider-choose|composed|videos ../shared/data
-       [EVERY]   (of wider's pictures, of composed's faces: only every so many)
+Usage: python tests/benchmarks/anonymise_leaks.py WHAT ../shared/data [EVERY]   (of wider's
+       pictures, of the clips' faces: only every so many)
 """
 
 import itertools
@@ -35,7 +36,7 @@ from kpcli.workflows.anonymise.looks import Seeker
 
 BARE = 0.5
 SIZES = (0, 12, 24, 48, 96, 10000)
-SCORES = (0.03, 0.05, 0.08, AnonymiseOptions.least_score, 0.2, LEAST_SCORE)
+SCORES = (0.02, AnonymiseOptions.least_score, 0.05, 0.1, 0.2, LEAST_SCORE)
 BLACK = 24
 """Gray level, after the video's encoder, below which a pixel is covered."""
 
@@ -117,7 +118,22 @@ def film(pixels: np.ndarray, box: np.ndarray, seed: int) -> Iterator[tuple[np.nd
         yield frame, corners @ matrix[:, :2].T + matrix[:, 2]
 
 
-def composed(shared: Path, every: int) -> None:
+def dimmed(
+    frames: Iterator[tuple[np.ndarray, np.ndarray]],
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The film, small in a mirrored surrounding, dark and noisy."""
+    generator = np.random.default_rng(0)
+    scale, left, top = 0.3, 100, 60
+    for frame, corners in frames:
+        small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        height, width = small.shape[:2]
+        around = ((top, SIZE[1] - top - height), (left, SIZE[0] - left - width), (0, 0))
+        large = np.pad(small, around, mode="reflect")
+        dark = 30 + 0.22 * large + generator.normal(0, 4, large.shape)
+        yield dark.clip(0, 255).astype(np.uint8), corners * scale + (left, top)
+
+
+def composed(shared: Path, every: int, *, dark: bool = False) -> None:
     from helpers.media import write_video  # tests/helpers
 
     faces = landmarked(shared / "300w/helen/testset")[::every]
@@ -126,7 +142,8 @@ def composed(shared: Path, every: int) -> None:
         source, out = Path(folder) / "in", Path(folder) / "out"
         truth: dict[str, list[np.ndarray]] = {}
         for i, face in enumerate(faces):
-            frames = list(film(face.pixels, face.boxes[0], i))
+            clip = film(face.pixels, face.boxes[0], i)
+            frames = list(dimmed(clip) if dark else clip)
             path = write_video(
                 source / f"{i:03d}.mp4", frames=[f for f, _ in frames],
                 pts=[n * 600 // RATE for n in range(COUNT)],
@@ -180,4 +197,4 @@ if __name__ == "__main__":
     if what.startswith("wider"):
         stills(data, int(what == "wider"), step)
     else:
-        composed(data, step) if what == "composed" else videos(data)
+        videos(data) if what == "videos" else composed(data, step, dark=what == "dark")

@@ -14,9 +14,9 @@ import numpy as np
 from detector_data import HIT, Labelled, corners, false_scores, grown, landmarked, report, wider
 
 from kpcli.boxes import pairwise_iou
-from kpcli.catalogue import Detector
 from kpcli.detectors import create_detector
 from kpcli.detectors.builtin import BUNDLE, open_detector
+from kpcli.plug_ins import Detector
 from kpcli.types import FaceBox, Frame
 
 FALSE_A_PICTURE = 0.2

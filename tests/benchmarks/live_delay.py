@@ -18,7 +18,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 
@@ -53,6 +52,8 @@ class Repeated:
 
 
 def load(path: Path) -> list[Pixels]:
+    import av  # after cv2: the X library that comes with it would be used for the window, and hang
+
     with av.open(str(path)) as container:
         frames = (f.to_ndarray(format="rgb24") for f, _ in zip(
             container.decode(video=0), range(MOST), strict=False))  # fmt: skip

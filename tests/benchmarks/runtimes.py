@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kpcli.catalogue import Runtime
 from kpcli.model_bundle import ModelBundle
+from kpcli.plug_ins import Runtime
 from kpcli.runtimes import open_runtime, usable
 
 BATCHES = (1, 4, 16, 64)

@@ -36,23 +36,6 @@ def probe(*arguments: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        (["--help"], "0"),
-        (["--version"], "0"),
-        (["train", "--help"], "0"),
-        (["annotate", "folder", "--help"], "0"),
-        (["nonsense"], "2"),
-        (["train"], "2"),
-        (["train", "faces.csv", "--out", "run", "--epochs", "none"], "2"),
-        (["eval", "faces.csv", "--nonsense"], "2"),
-        (["prepare"], "2"),
-        (["annotate", "folder"], "2"),
-        (["train", "faces.csv", "--out", "run", "--recipe", "nonsense"], "2"),
-    ],
-    ids=" ".join,
-)
-@pytest.mark.parametrize(
     "words",
     [
         ("annotate", "file", LONG), ("annotate", "folder", LONG), ("prepare", LONG, "--out", "x"),
@@ -91,6 +74,23 @@ def test_what_the_disk_refuses_is_no_traceback(
     assert "next step" in said
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], "0"),
+        (["--version"], "0"),
+        (["train", "--help"], "0"),
+        (["annotate", "folder", "--help"], "0"),
+        (["nonsense"], "2"),
+        (["train"], "2"),
+        (["train", "faces.csv", "--out", "run", "--epochs", "none"], "2"),
+        (["eval", "faces.csv", "--nonsense"], "2"),
+        (["prepare"], "2"),
+        (["annotate", "folder"], "2"),
+        (["train", "faces.csv", "--out", "run", "--recipe", "nonsense"], "2"),
+    ],
+    ids=" ".join,
+)
 def test_help_and_usage_errors_load_nothing_heavy(arguments: list[str], code: str) -> None:
     out, err = probe(*arguments)
     assert f"exit {code}" in out, err

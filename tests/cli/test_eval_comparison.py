@@ -92,6 +92,14 @@ def test_groups_that_are_asked_for(
     assert "region" not in shown
 
 
+def test_what_each_face_has_for_itself_is_no_group(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    table, out = with_attributes(tmp_path, 6), tmp_path / "out"
+    assert run(monkeypatch, table, "--model", bundle, "--out", out) == 0
+    assert list(read_metrics(out)["attributes"]) == ["glasses=0", "glasses=1"]
+
+
 @pytest.mark.parametrize(
     ("name", "said"), [("moon", "dataset, subset, group, size, yaw, age"), ("name", "at most 20")]
 )

@@ -1,9 +1,8 @@
-"""What the command line says of itself: panels, choices, the nearest name, completion, speed."""
+"""What the command line says of itself: panels, choices, the nearest name, completion."""
 
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -104,35 +103,3 @@ def test_the_shell_completes() -> None:
     assert kpcli(**env)[1].split() == ["annotate"]
     env = {"COMP_WORDS": "kpcli annotate folder --smo", "COMP_CWORD": "3"}
     assert kpcli(**env, _KPCLI_COMPLETE="complete_bash")[1].split() == ["--smooth"]
-
-
-def cpu_seconds(*arguments: str) -> float:
-    """The least of five runs: other work on the machine only adds."""
-    found = []
-    for _ in range(5):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, *arguments], capture_output=True, check=False)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        found.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return min(found)
-
-
-TYPER = "import typer"
-CHECKER = (
-    "\nfrom contextlib import suppress\nwith suppress(ImportError):\n    import typer._adapters"
-)
-"""What newer Typers load with the first value, pydantic: as long again as Typer itself."""
-
-
-@pytest.mark.parametrize(
-    ("words", "measure"),
-    [
-        ("--help", TYPER),
-        ("nonsense", TYPER + CHECKER),
-        ("annotate folder", TYPER + CHECKER),
-        ("train x --epochs no", TYPER + CHECKER),
-    ],
-)
-def test_answers_come_fast(words: str, measure: str) -> None:
-    factor = 3 if measure == TYPER else 2
-    assert cpu_seconds("-m", "kpcli", *words.split()) < factor * cpu_seconds("-c", measure)

@@ -33,17 +33,18 @@ def test_headless_to_a_table(clip: Path, tmp_path: Path) -> None:
     assert read_landmarks(out)["frame"].nunique() == 6
 
 
-def test_a_damaged_file_ends_with_5(clip: Path, tmp_path: Path) -> None:
-    clip.write_bytes(clip.read_bytes()[:-900])
-    whole = write_video(tmp_path / "long.ts", count=40)
-    whole.write_bytes(whole.read_bytes()[:-1000])
-    out = tmp_path / "out"
-    done = RUN.invoke(
-        app, ["live", str(whole), "--headless", "--record", str(out), "--detector", "whole_image"]
-    )
+def test_a_file_that_ends_early_ends_with_5_as_annotate_does(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "in" / "long.mkv", count=40)
+    clip.write_bytes(clip.read_bytes()[:-1000])
+    out, annotated = tmp_path / "out", tmp_path / "annotated"
+    choices = ["--detector", "whole_image"]
+    done = RUN.invoke(app, ["live", str(clip), "--headless", "--record", str(out), *choices])
     assert done.exit_code == 5, done.output
-    assert "ended early: the video is damaged" in done.output
+    assert "ended early: the video ends early" in done.output
     assert (out / "recording_1.mp4").stat().st_size > 1000
+    command = ["annotate", "file", str(clip), "--out", str(annotated), "--no-overlays", *choices]
+    assert RUN.invoke(app, command).exit_code == 5
+    assert (out / "landmarks.csv").read_bytes() == (annotated / "landmarks.csv").read_bytes()
 
 
 def test_list(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -81,6 +82,15 @@ def test_no_display_is_told(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert isinstance(done.exception, ModelError)
     assert "no display" in str(done.exception)
     assert "--headless" in str(done.exception)
+
+
+def test_a_window_that_does_not_open_is_told(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window.sys, "platform", "linux")
+    monkeypatch.setattr(window, "_PROBE", "import time; time.sleep(100)")
+    monkeypatch.setattr(window, "_PROBE_SECONDS", 0.2)
+    done = RUN.invoke(app, ["live", str(clip)])
+    assert isinstance(done.exception, ModelError)
+    assert "does not open" in str(done.exception)
 
 
 def test_an_opencv_without_windows_is_told(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import Field, fields, replace
+from dataclasses import MISSING, Field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ COMMANDS = {
     "inspect": options.InspectOptions,
     "bench": options.BenchOptions,
     "report": options.ReportOptions,
+    "suggest": options.SuggestOptions,
+    "review": options.ReviewOptions,
 }
 PARTS = {
     "inputs": {"directory"},
@@ -158,12 +160,18 @@ RANGED = [
     kind for kind in vars(options).values() if isinstance(kind, type) and issubclass(kind, InRange)
 ]
 LIMITED = [(kind, name) for kind in RANGED if kind is not InRange for name in ranges(kind)]
-REQUIRED = {"inputs": (), "sources": (), "csv": Path(), "out": Path()}
+REQUIRED = {
+    "inputs": (), "sources": (), "csv": Path(), "out": Path(), "source": Path(), "folder": Path(),
+}  # fmt: skip
 
 
 def filled(kind: Any, **values: Any) -> Any:
-    needed = {f.name: REQUIRED[f.name] for f in fields(kind) if f.name in REQUIRED}
-    return kind(**needed, **values)
+    needed = {
+        f.name: REQUIRED[f.name]
+        for f in fields(kind)
+        if f.default is MISSING and f.name in REQUIRED
+    }
+    return kind(**{name: REQUIRED[name] for name in needed}, **values)
 
 
 @pytest.mark.parametrize(("kind", "name"), LIMITED, ids=lambda v: getattr(v, "__name__", v))

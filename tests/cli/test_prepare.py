@@ -233,12 +233,12 @@ def test_rejects_are_explained(run: Run, tmp_path: Path) -> None:
         "short": "wrong number of points",
         "missing": "picture missing",
         "text": "picture cannot be decoded",
-        "cut": "picture cannot be decoded",
+        "cut": "picture ends above the face's end",
         "broken": "damaged label",
     }
     assert [r["line"] for r in rejects if r["file"].endswith("broken.pts")] == ["5"]
     assert "faces.rejects.csv: 9 rejected" in stdout
-    assert "  2 picture cannot be decoded" in stdout
+    assert "  1 picture cannot be decoded" in stdout
 
     for path in root.iterdir():
         if path.stem in found:

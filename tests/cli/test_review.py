@@ -50,6 +50,16 @@ def test_what_holds_nothing_to_review_is_refused(tmp_path: Path) -> None:
     assert isinstance(done.exception, (InputError, UsageError))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_it_in_good_order(name: str, tmp_path: Path) -> None:
+    with process(results(tmp_path)) as (running, _):
+        running.send_signal(getattr(signal, name))
+        assert running.wait(timeout=60) == 0
+        assert running.stdout is not None
+        assert "next: kpcli prepare" in running.stdout.read()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="kill -9")
 def test_a_killed_review_loses_nothing(tmp_path: Path) -> None:
     out = results(tmp_path)

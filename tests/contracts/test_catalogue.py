@@ -18,9 +18,9 @@ PROTOCOLS = {
 
 def test_plug_ins_keep_their_protocols(tmp_path: Path) -> None:
     entries = [(kind, entry.module) for kind, table in TABLES.items() for entry in table.values()]
-    lines = ["from kpcli import catalogue", *(f"import {module}" for _, module in entries)]
+    lines = ["from kpcli import plug_ins", *(f"import {module}" for _, module in entries)]
     lines += [
-        f"m{i}: catalogue.{PROTOCOLS[kind]} = {module}" for i, (kind, module) in enumerate(entries)
+        f"m{i}: plug_ins.{PROTOCOLS[kind]} = {module}" for i, (kind, module) in enumerate(entries)
     ]
     file = tmp_path / "plug_ins.py"
     file.write_text("\n".join(lines) + "\n")

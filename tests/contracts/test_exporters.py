@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from helpers.tiny import SIZE, crops, write_keras_bundle
 
-from kpcli.catalogue import EXPORTERS, RUNTIMES, ExporterModule, RuntimeModule
+from kpcli.catalogue import EXPORTERS, RUNTIMES
 from kpcli.errors import ModelError
 from kpcli.model_bundle import CARD, WEIGHTS, ModelBundle
 from kpcli.options import ExportOptions
+from kpcli.plug_ins import ExporterModule, RuntimeModule
 from kpcli.runtimes import open_runtime, usable
 from kpcli.runtimes.keras_runtime import KerasRuntime
 from kpcli.workflows.export.run import export

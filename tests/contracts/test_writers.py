@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kpcli.catalogue import WRITERS, WriterModule
+from kpcli.catalogue import WRITERS
+from kpcli.plug_ins import WriterModule
 from kpcli.schemes import IBUG68, LandmarkScheme, get_scheme
 from kpcli.types import Face, FaceBox, FrameFaces
 

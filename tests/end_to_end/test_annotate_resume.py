@@ -18,10 +18,10 @@ import pytest
 from helpers.fakes import FakePredictor, InterruptedPredictor, TroublePredictor, write_bundle
 from helpers.media import picture, write_picture, write_video
 
+from kpcli.batch import chunks
 from kpcli.detectors import create_detector
 from kpcli.errors import InputError, ModelError
 from kpcli.options import AnnotateOptions
-from kpcli.workflows.annotate import work
 from kpcli.workflows.annotate.run import annotate, dry_run
 
 REPO = Path(__file__).resolve().parents[2]
@@ -380,14 +380,14 @@ def test_a_decoder_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     folder = tmp_path / "in"
     for name in ("a.png", "b.png", "c.png"):
         write_picture(folder / name)
-    plain = work.read_frames
+    plain = chunks.read_frames
 
     def slow(path: Path, *more: object) -> object:
         if path.name == "b.png":
             time.sleep(600)
         return plain(path, *more)
 
-    monkeypatch.setattr(work, "read_frames", slow)
+    monkeypatch.setattr(chunks, "read_frames", slow)
     report = annotate(options(folder, tmp_path / "out", timeout=0.5), FakePredictor())
     assert report.counts == {"done": 2, "failed": 1}
     assert report.problems[0].file == "b.png"
@@ -397,13 +397,13 @@ def test_a_file_that_changes_while_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_picture(tmp_path / "in" / "a.png")
-    plain = work.read_frames
+    plain = chunks.read_frames
 
     def changing(file: Path, *more: object) -> object:
         yield from plain(file, *more)
         path.write_bytes(path.read_bytes() + b"more")
 
-    monkeypatch.setattr(work, "read_frames", changing)
+    monkeypatch.setattr(chunks, "read_frames", changing)
     report = annotate(options(tmp_path / "in", tmp_path / "out"), FakePredictor())
     assert report.counts == {"partial": 1}
     assert "changed while it was read" in report.problems[0].reason

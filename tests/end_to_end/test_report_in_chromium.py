@@ -110,4 +110,12 @@ def test_light_dark_and_print(tab: chromium.Browser, tmp_path: Path) -> None:
 def test_a_narrow_screen_does_not_scroll_sideways(tab: chromium.Browser) -> None:
     tab.size(390, 800)
     assert tab.run("return document.documentElement.scrollWidth") <= 390
+    tab.run("document.querySelector('.tracks').focus()")
+    tab.press("End")
+    # Its letters stay legible: the time line scrolls, and goes along with the keys.
+    letters = "return document.querySelector('.tracks svg text').getBoundingClientRect().height"
+    assert tab.run(letters) > 8
+    seen = "const t = document.querySelector('.tracks'), c = t.querySelector('.cursor');"
+    seen += "return c.getBoundingClientRect().right <= t.getBoundingClientRect().right"
+    assert tab.run(seen)
     tab.size(1100, 900)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from helpers import browser as chromium
 from helpers.annotated import SHAPE
-from helpers.reviewed import process, request, results, saved
+from helpers.reviewed import CLIP, process, request, results, saved
 from PIL import Image
 
 from kpcli.dataset_csv import read_dataset
@@ -141,6 +141,30 @@ def test_undo_batches_frames_and_help_by_keys(tab: chromium.Browser, out: Path) 
         tab.press("," if step < 0 else ".")
         until(lambda: text(tab, "#where").endswith(f"frame {frame + step}"), "the frame beside it")
         until(lambda: text(tab, "#saved") == "all changes saved", "the save")
+
+
+def test_a_face_that_is_lost_is_copied_from_the_frame_beside(
+    tab: chromium.Browser, out: Path
+) -> None:
+    with process(out) as (_, address):
+        tab.open("about:blank")
+        tab.open(address)
+        until(lambda: "a.png" in text(tab, "#where"), "the first face")
+        words = "return [...document.querySelectorAll('#items button')].map(b => b.textContent)"
+        at = next(i for i, said in enumerate(tab.run(words)) if "face lost" in said)
+        tab.run(f"document.querySelectorAll('#items button')[{at}].click()")
+        until(lambda: text(tab, "#where").endswith(f"frame {CLIP}"), "the frame without a face")
+        until(lambda: text(tab, "#faces") == "none", "no face")
+        tab.press("c")
+        until(lambda: "added face" in text(tab, "#faces [aria-current]"), "the copied face")
+        until(lambda: text(tab, "#saved") == "all changes saved", "the save")
+        _, queue = request(address, "api/queue")
+        place = f"file={queue['files'].index('clip.mp4')}&frame="
+        (there,) = request(address, f"api/frame?{place}{CLIP - 1}")[1]["faces"]
+        (here,) = request(address, f"api/frame?{place}{CLIP}")[1]["faces"]
+        assert here["points"] == there["points"]
+        assert here["raw"] is None
+        assert here["status"] == "corrected"
 
 
 def test_two_tabs_do_not_overwrite_each_other(tab: chromium.Browser, out: Path) -> None:

@@ -34,7 +34,7 @@ from kpcli.workflows.annotate import measures as measure_tables
 from kpcli.workflows.annotate.merge import merge
 from kpcli.workflows.annotate.run import annotate, dry_run
 from kpcli.workflows.anonymise.run import anonymise
-from kpcli.workflows.bench import bench
+from kpcli.workflows.bench.run import bench
 from kpcli.workflows.evaluate.run import evaluate
 from kpcli.workflows.export.run import export
 from kpcli.workflows.inspect import inspect

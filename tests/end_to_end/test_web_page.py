@@ -15,8 +15,12 @@ from helpers.tiny import tiny_card, write_onnx_bundle
 from helpers.web_page import Page
 from PIL import Image
 
+from kpcli.drawing import Style, draw
+from kpcli.images import read_image
 from kpcli.model_bundle import write_card
 from kpcli.options import AnnotateOptions, ExportOptions
+from kpcli.schemes import IBUG68
+from kpcli.types import Face, FaceBox, HeadPose
 from kpcli.workflows.annotate.run import annotate
 from kpcli.workflows.export.web import write_page
 
@@ -93,6 +97,39 @@ def test_it_asks_for_nothing_and_complains_of_nothing(page: Page) -> None:
     assert "MIT License" in terms
 
 
+def test_stickers_are_those_of_kpcli(page: Page, sample_images: Path) -> None:
+    picture = sample_images / "wall_of_portraits.jpg"
+    page.give(picture)
+    page.tick(False, "lines", "points")
+    plain, rows = page.stage(), page.table()
+    np.testing.assert_array_equal(plain, read_image(picture))
+    boxes = np.array([[row[k] for k in ("left", "top", "right", "bottom")]
+                      for _, row in rows.iterrows()], float)  # fmt: skip
+    faces = [
+        Face(FaceBox(*box), points(row, 68).astype(np.float32), np.ones(68, np.float32), 1.0, i,
+             pose=HeadPose(row["yaw"], row["pitch"], row["roll"]))
+        for i, (box, (_, row)) in enumerate(zip(boxes, rows.iterrows(), strict=True))
+    ]  # fmt: skip
+    try:
+        for names in (["mask"], ["ears"], ["hat", "glasses", "moustache"]):
+            ids = [f"wear-{name}" for name in names]
+            page.tick(True, *ids)
+            found = page.stage().astype(int)
+            expected = plain.copy()
+            style = Style.of([f"stickers:{name}" for name in names])
+            draw(expected, faces, IBUG68, style)
+            touched = (expected != plain).any(axis=2)
+            assert touched.mean() > 0.01
+            off = np.abs(found - expected).max(axis=2)
+            assert off[touched].mean() < 6, names  # other filters, the same place
+            assert (off[touched] > 60).mean() < 0.02, names
+            assert (off[~touched] > 30).mean() < 0.001, names
+            page.tick(False, *ids)
+            np.testing.assert_array_equal(page.stage(), plain)
+    finally:
+        page.tick(True, "lines", "points")
+
+
 def test_a_video_is_plotted(page: Page, sample_images: Path) -> None:
     said = page.give(sample_images / "clip.mp4")
     assert "frames, " in said
@@ -126,6 +163,8 @@ def test_dark_light_and_a_phones_width(page: Page, tmp_path: Path) -> None:
         shades.append(np.asarray(Image.open(shot).convert("L"))[:40].mean())
     page.tab.dark(False)
     page.tab.size(390, 800)
+    for shown in ("details", "#plots", "table"):
+        page.tab.run(f"document.querySelector('{shown}').hidden = false")
     assert page.tab.run("return document.documentElement.scrollWidth") <= 390
     page.tab.size(1100, 1000)
     assert shades[0] > 180 > 80 > shades[1]
@@ -143,7 +182,8 @@ def test_a_model_of_ones_own_on_whole_pictures(
     own.give(picture)
     (found,) = (row for _, row in own.table().iterrows())
     wanted = AnnotateOptions(
-        (picture,), tmp_path / "out", model=str(bundle), detector="whole_image", overlays=False,
+        (picture,), tmp_path / "out", folder=False, model=str(bundle), detector="whole_image",
+        overlays=False, workers=1,
     )  # fmt: skip
     annotate(wanted)
     (expected,) = (row for _, row in pd.read_csv(tmp_path / "out" / "landmarks.csv").iterrows())

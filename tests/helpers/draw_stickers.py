@@ -142,7 +142,7 @@ def glasses() -> tuple[Canvas, dict[str, object]]:
     c.shine(
         ellipse(0, -0.43, 0.5, 0.035), ImageChops.subtract(outer, rim), 0.01, (220, 160, 120, 150)
     )
-    return c, {"anchors": c.anchors("left_eye", "right_eye"), "hide_beyond": 65, "layer": 2}
+    return c, {"anchors": c.anchors("left_eye", "right_eye"), "hide_beyond": 50, "layer": 2}
 
 
 def moustache() -> tuple[Canvas, dict[str, object]]:
@@ -159,7 +159,7 @@ def moustache() -> tuple[Canvas, dict[str, object]]:
         tone = (156, 108, 66, 90) if round(start * 14) % 2 else (30, 14, 6, 90)
         c.fill(ImageChops.multiply(c.stencil(*both(band(hair, 0.004))), shape), tone)
     anchors = c.anchors("nose_tip", "mouth_left", "mouth_right")
-    return c, {"anchors": anchors, "hide_beyond": 60, "layer": 1}
+    return c, {"anchors": anchors, "hide_beyond": 50, "layer": 1}
 
 
 def hat() -> tuple[Canvas, dict[str, object]]:
@@ -219,7 +219,7 @@ def mask() -> tuple[Canvas, dict[str, object]]:
     names = ("left_brow_outer", "left_brow_inner", "right_brow_inner", "right_brow_outer",
              "left_eye_outer", "left_eye_inner", "right_eye_inner", "right_eye_outer",
              "nose_tip")  # fmt: skip
-    return c, {"anchors": c.anchors(*names), "fit": "triangles", "hide_beyond": 60, "layer": 0}
+    return c, {"anchors": c.anchors(*names), "fit": "triangles", "hide_beyond": 50, "layer": 0}
 
 
 def ears() -> tuple[Canvas, dict[str, object]]:

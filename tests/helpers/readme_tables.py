@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from kpcli.catalogue import ARCHITECTURES, DETECTORS, FORMATS, RUNTIMES, TARGETS, WRITERS, Entry
+from kpcli.catalogue import ARCHITECTURES, DETECTORS, FORMATS, RUNTIMES, TARGETS, WRITERS
+from kpcli.plug_ins import Entry
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 TABLES: Mapping[str, tuple[str, str, Mapping[str, Entry]]] = {

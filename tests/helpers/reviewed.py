@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ from kpcli.workflows.review.run import serving
 
 REPO = Path(__file__).resolve().parents[2]
 CLIP = 12
-"""Frames of the clip."""
+"""Frames of the clip; in the last the face is lost."""
 
 
 def results(folder: Path) -> Path:
@@ -33,7 +34,8 @@ def results(folder: Path) -> Path:
     write_video(source / "clip.mp4", CLIP)
     frames = [frame("a.png", 1, face(0, 0.4, weak=3), face(1, 0.95, left=14)), frame("b.png", 1)]
     for i in range(1, CLIP + 1):
-        frames.append(frame("clip.mp4", i, face(0, 0.9), moving=True))
+        faces = [face(0, 0.9)] if i < CLIP else []
+        frames.append(frame("clip.mp4", i, *faces, moving=True))
     return write_results(folder / "out", frames, input=str(source))
 
 
@@ -67,14 +69,20 @@ def server(source: Path, **choices: Any) -> Iterator[str]:
             thread.join()
 
 
+def _interruptible() -> None:
+    """Ctrl-C at its default: where the tests run in the background, they ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def process(source: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """``kpcli review`` as a process of its own, and its address."""
     command = [sys.executable, "-m", "kpcli", "review", str(source), "--no-browser", "--no-copies"]
     environment = {**os.environ, "PYTHONPATH": str(REPO), "PYTHONUNBUFFERED": "1"}
     started = subprocess.Popen(
-        [*command, *more], stdout=subprocess.PIPE, text=True, cwd=REPO, env=environment
-    )
+        [*command, *more], stdout=subprocess.PIPE, text=True, cwd=REPO, env=environment,
+        preexec_fn=_interruptible if os.name == "posix" else None,
+    )  # fmt: skip
     try:
         assert started.stdout is not None
         line = started.stdout.readline()

@@ -211,10 +211,11 @@ def build_csv(root: Path) -> Built:
 def build_annotated(root: Path) -> Built:
     columns = ["file", "frame", "timestamp", "face_id", "left", "top", "right", "bottom"]
     columns += ["confidence", "success", *(f"{a}_{i}" for a in "xy" for i in range(68))]
+    faces = list(drawn(root))
     for split in ROWS:
         rows = [
             [path.name, 1, 0, 0, 50, 40, 190, 200, 0.9, 1, *points.T.ravel()]
-            for own, _, path, points in drawn(root)
+            for own, _, path, points in faces
             if own == split
         ]
         with (root / split / "landmarks.csv").open("w", newline="") as file:
@@ -224,12 +225,12 @@ def build_annotated(root: Path) -> Built:
 
 def build_review(root: Path) -> Built:
     """Journals of `kpcli review`, one a split, of faces corrected and faces that are none."""
+    faces = list(drawn(root))
     for split in ROWS:
-        (root / split).mkdir(parents=True)
         header = {"kpcli": "review", "scheme": "ibug68", "kind": "annotated", "table": "",
                   "dataset": "out"}  # fmt: skip
         lines: list[dict] = [header]
-        for own, _, path, points in drawn(root):
+        for own, _, path, points in faces:
             if own == split:
                 place = {"file": path.name, "frame": 1, "picture": path.name}
                 facts = {"split": split}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
 
 from helpers.browser import Browser
 
@@ -46,7 +51,24 @@ class Page:
         names = [str(file) for file in files]
         self.tab.run("document.getElementById('status').textContent = 'given'")
         self.tab.cdp("DOM.setFileInputFiles", nodeId=node, files=names)
-        return self.until(lambda text: "picture(s), " in text or " frames, " in text)
+        return self.until(lambda text: bool(re.search(r" (pictures?|frames), ", text)))
+
+    def stage(self) -> NDArray[np.uint8]:
+        """What it shows, (H, W, 3)."""
+        script = "return document.getElementById('stage').toDataURL('image/png').split(',')[1]"
+        data = base64.b64decode(self.tab.run(script))
+        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+    def tick(self, on: bool, *ids: str) -> None:
+        """Boxes of the page; a sticker's picture takes a moment to be unpacked."""
+        before = self.stage()
+        for one in ids:
+            box = f"document.getElementById('{one}')"
+            self.tab.run(f"if ({box}.checked !== arguments[0]) {box}.click()", on)
+        end = time.monotonic() + 60
+        while np.array_equal(before, self.stage()) and time.monotonic() < end:
+            time.sleep(0.2)
+        time.sleep(0.5)
 
     def table(self) -> pd.DataFrame:
         """The CSV that its button saves."""

@@ -137,7 +137,7 @@ def _batches(
 
 
 class _Network:
-    """The network in training as a `kpcli.catalogue.Runtime`."""
+    """The network in training as a `kpcli.plug_ins.Runtime`."""
 
     line = "Keras, in training"
 

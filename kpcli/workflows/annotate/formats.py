@@ -12,9 +12,10 @@ from pathlib import Path
 
 from kpcli.batch.ledger import Ledger
 from kpcli.batch.outcome import PARTIAL, FileResult
-from kpcli.catalogue import WRITERS, Writer, WriterModule
+from kpcli.catalogue import WRITERS
 from kpcli.errors import InputError, KpcliError, ModelError, told
 from kpcli.files import remove
+from kpcli.plug_ins import Writer, WriterModule
 from kpcli.schemes import LandmarkScheme
 from kpcli.types import FrameFaces
 from kpcli.workflows.annotate import measures as measure_tables

@@ -64,7 +64,7 @@ class MeasureTables:
 def create(
     out: Path, scheme: LandmarkScheme, extras: Collection[str] = ()
 ) -> Iterator[MeasureTables]:
-    """Writes the three tables; see `kpcli.catalogue.WriterModule`."""
+    """Writes the three tables; see `kpcli.plug_ins.WriterModule`."""
     with ExitStack() as stack:
         files = [
             stack.enter_context(

@@ -15,7 +15,7 @@ from kpcli.batch.outcome import DONE, NO_FACE, PARTIAL, FileResult
 from kpcli.batch.report import read_run, read_unread, write_manifest, write_run
 from kpcli.errors import InputError, UsageError
 from kpcli.options import MergeOptions
-from kpcli.schemes import LandmarkScheme
+from kpcli.schemes import LandmarkScheme, key_of
 from kpcli.workflows.annotate.crops import OUTPUT as CROPS
 from kpcli.workflows.annotate.formats import check_formats, outputs, write_formats
 from kpcli.workflows.annotate.overlays import OVERLAYS
@@ -86,7 +86,7 @@ def _write(
     )  # fmt: skip
     write_manifest(ledger, results, unread)
     root = str(settings["input"])
-    write_run(options, runs[0]["model"], scheme.name, report, ledger, started, root)
+    write_run(options, runs[0]["model"], key_of(scheme), report, ledger, started, root)
     return report
 
 

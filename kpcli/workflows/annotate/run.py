@@ -23,6 +23,7 @@ from kpcli.inference.suitability import check_detector
 from kpcli.inference.upright import FacePredictor
 from kpcli.model_bundle import ModelBundle, ModelCard
 from kpcli.options import SMOOTHINGS, AnnotateOptions
+from kpcli.schemes import key_of
 from kpcli.workflows.annotate.crops import OUTPUT as CROPS
 from kpcli.workflows.annotate.formats import check_formats, outputs, unasked, write_formats
 from kpcli.workflows.annotate.overlays import OVERLAYS, drop_pictures
@@ -85,7 +86,7 @@ def annotate(options: AnnotateOptions, predictor: FacePredictor | None = None) -
         )
         write_manifest(ledger, results, plan.unread)
         root = str(plan.root.resolve())
-        write_run(options, card.name, scheme.name, report, ledger, started, root)
+        write_run(options, card.name, key_of(scheme), report, ledger, started, root)
         return report
     finally:
         ledger.close()

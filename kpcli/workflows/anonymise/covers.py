@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kpcli.options import COVERS, Cover
 from kpcli.types import FaceBox, Pixels
 
-SIDES, TOP, CHIN = 0.22, 0.3, 0.14
+SIDES, TOP, CHIN = 0.3, 0.3, 0.14
 """By what share of its width (height) a face's box, from hair line to chin, grows at either side,
 at the top and at the chin to the box of a head: ears, hair, beard."""
 DOUBTFUL = 0.35

@@ -31,10 +31,10 @@ WORTH = 0.3
 
 
 def risk(row: Row) -> float:
-    """How much a row deserves a look, 0..1; of bare ones, by their score."""
-    if row.kind == "suspect":  # what is bare is worse than what is covered on doubt
-        return min(1.0, 0.6 + 4 * row.box.score)
-    return row.doubt if row.covered and row.doubt >= WORTH else 0.0
+    """How much a row deserves a look, 0..1: what is bare, by its score, before what is covered."""
+    if row.kind == "suspect":
+        return min(1.0, 0.6 + row.box.score)
+    return row.doubt / 2 if row.covered and row.doubt >= WORTH else 0.0
 
 
 def reason(row: Row) -> str:

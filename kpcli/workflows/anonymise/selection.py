@@ -15,8 +15,10 @@ from kpcli.workflows.anonymise.tracks import Kind, Place, Track
 SPREAD = 2
 """A cover reaches over where the face is this many frames before and after: what moves fast is
 smeared, and boxes tremble."""
-SUSPECT = 0.04
-"""Score of what is told as left bare."""
+SUSPECT = 1 / 3
+"""Share of the least score from which on what is left bare is told."""
+HIDDEN = 0.75
+"""Share of a box that lies under one cover: whatever it shows, it is not bare."""
 NO_FACE_ID = -1
 """Of a box that the user gave, where no face was found."""
 
@@ -55,30 +57,32 @@ class Selector:
                 chosen.check(files)
 
     def covers(
-        self, file: str, tracks: Sequence[Track], times: Mapping[int, float]
+        self, file: str, tracks: Sequence[Track], times: Mapping[int, float], least: float
     ) -> dict[int, list[Cover]]:
         """What is covered, and what is left bare, in the frames of a file.
 
-        ``times`` has the seconds of all its frames. A face's id is its place in ``tracks``.
+        ``times`` has the seconds of all its frames, ``least`` is the score from which on something
+        is covered. A face's id is its place in ``tracks``.
         """
         wanted = self._only or self._also
         named, rest = _named(tracks, wanted.of(file), times) if wanted else (set(), [])
         found: dict[int, list[Cover]] = defaultdict(list)
         for number, track in enumerate(tracks):
-            sure = track.best >= self._options.least_score and self._only is None
+            sure = track.best >= least and self._only is None
             if sure or number in named:
                 for cover in self._of_track(number, track):
                     found[cover.frame].append(cover)
-            elif track.best >= SUSPECT:
+            elif track.best >= SUSPECT * least:
                 best = max(track.places, key=lambda place: place.box.score)
                 found[best.frame].append(_bare(number, best, "suspect"))
         for frame, box in rest:
             given = Place(frame, times[frame], box, "given", 0.0)
             found[frame].append(self._cover(NO_FACE_ID, given, box))
-        if self._keep is not None:
-            keep = self._keep.of(file)
-            return {frame: _kept(frame, covers, keep) for frame, covers in found.items()}
-        return dict(found)
+        keep = self._keep.of(file) if self._keep is not None else None
+        return {
+            frame: _seen_bare(_kept(frame, covers, keep) if keep is not None else covers)
+            for frame, covers in found.items()
+        }
 
     def _of_track(self, number: int, track: Track) -> Iterator[Cover]:
         """One cover a frame, which holds all places that the face may have there."""
@@ -117,6 +121,23 @@ def _named(
         numbers |= {here[place][0] for place in places}
         rest += [(frame, box) for box in without]
     return numbers, rest
+
+
+def _seen_bare(covers: list[Cover]) -> list[Cover]:
+    """The covers of a frame, less suspects that lie under one of them."""
+    areas = [cover.area for cover in covers if cover.area is not None]
+    return [
+        cover
+        for cover in covers
+        if cover.kind != "suspect" or not any(_share(cover.box, a) >= HIDDEN for a in areas)
+    ]
+
+
+def _share(box: FaceBox, area: FaceBox) -> float:
+    """How much of the box lies in the area."""
+    width = min(box.right, area.right) - max(box.left, area.left)
+    height = min(box.bottom, area.bottom) - max(box.top, area.top)
+    return max(0.0, width) * max(0.0, height) / max(box.area, 1e-9)
 
 
 def _kept(frame: int, covers: list[Cover], keep: Named) -> list[Cover]:

@@ -144,7 +144,7 @@ class _File:
     def _still(self, frame: Frame, staged: Path) -> None:
         self._note.result.frames = 1
         tracks = still(frame, self._tool.seeker.picture(frame.pixels))
-        self._select(tracks, {1: 0.0})
+        self._select(tracks, {1: 0.0}, self._job.options.least_score)
         draw(frame.pixels, self.covers.get(1, ()), self._job.options.how)
         write_still(staged, frame)
 
@@ -169,7 +169,8 @@ class _File:
 
     def _find(self, first: Frame, frames: Iterator[Frame]) -> dict[int, float]:
         """The first pass: all faces of all frames; the frames' times."""
-        tracker = Tracker(self._job.options.least_score)
+        least = self._job.options.least_score_video
+        tracker = Tracker(least)
         times: dict[int, float] = {}
         due = first.seconds
         for frame in _chained(first, frames):
@@ -178,12 +179,12 @@ class _File:
             tracker.add(frame, self._tool.seeker.frame(frame.pixels, turned=turned))
             times[frame.index] = frame.seconds
         self._note.result.frames = len(times)
-        self._select(tracker.tracks(), times)
+        self._select(tracker.tracks(), times, least)
         return times
 
-    def _select(self, tracks: Sequence[Track], times: dict[int, float]) -> None:
+    def _select(self, tracks: Sequence[Track], times: dict[int, float], least: float) -> None:
         file = self._note.result.file
-        self.covers = self._tool.selector.covers(file, tracks, times)
+        self.covers = self._tool.selector.covers(file, tracks, times, least)
 
 
 def _chained(first: Frame, frames: Iterator[Frame]) -> Iterator[Frame]:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kpcli.catalogue import Detector
 from kpcli.dataset_csv import label_box
 from kpcli.errors import InputError
 from kpcli.images import read_image
 from kpcli.inference.upright import FacePredictor, Look, landmarks
 from kpcli.model_bundle import ModelCard
+from kpcli.plug_ins import Detector
 from kpcli.progress import progress
 from kpcli.schemes import convert_points, key_of
 from kpcli.types import FaceBox, Frame, Pixels, Points, Sample

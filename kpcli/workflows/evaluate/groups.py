@@ -73,7 +73,9 @@ def attributes(evaluation: Evaluation) -> Scores:
     scores: dict[str, Score] = {}
     for name in _attribute_names(evaluation):
         column = [face.sample.attributes.get(name, "") for face in evaluation.faces]
-        if len(set(column)) <= MOST_VALUES:
+        there = [value for value in column if value]
+        alone = len(there) > 1 and len(set(there)) == len(there)  # a time, a name: no groups
+        if len(set(column)) <= MOST_VALUES and not alone:
             scores |= by_name(evaluation, [f"{name}={v}" if v else "" for v in column])
     return scores
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from kpcli.catalogue import Detector
 from kpcli.dataset_csv import BOXES, read_dataset
 from kpcli.detectors.boxes_file import BoxesFile
 from kpcli.errors import InputError, ModelError, UsageError
@@ -20,6 +19,7 @@ from kpcli.metrics import Protocol, nme, normalisers, protocol_for
 from kpcli.model_bundle import LANDMARKS, ModelBundle, ModelCard
 from kpcli.options import EvalOptions
 from kpcli.outputs import Outputs
+from kpcli.plug_ins import Detector
 from kpcli.schemes import LandmarkScheme, can_convert, get_scheme, key_of
 from kpcli.types import Sample
 from kpcli.workflows.evaluate.comparison import FILE, compare, write_comparisons

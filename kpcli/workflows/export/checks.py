@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpcli.boxes import average_precision, grade
-from kpcli.catalogue import Runtime
 from kpcli.dataset_csv import BOXES, label_box, with_landmark_box
 from kpcli.detectors.builtin import FaceDetector
 from kpcli.errors import InputError, ModelError, UsageError
@@ -21,6 +20,7 @@ from kpcli.inference.predictor import interpret
 from kpcli.letterbox import Letterbox
 from kpcli.metrics import nme, normalisers
 from kpcli.model_bundle import DETECTION, ModelCard
+from kpcli.plug_ins import Runtime
 from kpcli.progress import progress
 from kpcli.schemes import can_convert, convert_points, get_scheme, key_of
 from kpcli.types import Pixels, Sample

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kpcli.catalogue import EXPORTERS, ExporterModule, Runtime
+from kpcli.catalogue import EXPORTERS
 from kpcli.dataset_csv import read_dataset
 from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.exporters import content, recorded
@@ -19,6 +19,7 @@ from kpcli.files import TEMPORARY, atomic_folder, atomic_path, remove
 from kpcli.model_bundle import CARD, DETECTION, LANDMARKS, ModelBundle, ModelCard, assets
 from kpcli.options import ExportOptions
 from kpcli.outputs import Outputs
+from kpcli.plug_ins import ExporterModule, Runtime
 from kpcli.types import Sample
 from kpcli.version import __version__
 from kpcli.workflows.export.checks import (

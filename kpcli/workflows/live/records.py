@@ -146,8 +146,9 @@ class Records:
 
     def _remember(self) -> None:
         there = [p for p in self.written if p.is_file() and p.name != RUN]
-        with suppress(OSError):  # a full disk: then they are the user's, and safe
-            self._outputs.record.add({p.name: Stamp.of(p) for p in there} if there else {})
+        if there:
+            with suppress(OSError):  # a full disk: then they are the user's, and safe
+                self._outputs.record.add({p.name: Stamp.of(p) for p in there})
 
     def _make_folder(self) -> None:
         try:

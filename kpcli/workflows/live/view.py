@@ -78,7 +78,7 @@ def sticker_style(name: str) -> Style:
 
 
 def _tell(pixels: Pixels, face: Face) -> None:
-    """Pose and measures below the face's box."""
+    """Pose and measures below the face's box, or in it where the frame ends."""
     lines = []
     if face.pose is not None:
         yaw, pitch, roll = face.pose
@@ -86,9 +86,11 @@ def _tell(pixels: Pixels, face: Face) -> None:
     if face.measures is not None:
         lines.append(f"eyes {face.measures.ear:.2f}  mouth {face.measures.mouth_open:.2f}")
     scale = min(max(face.box.side / 400, 0.35), 1.2)
-    x, y = round(face.box.left), round(face.box.bottom + 30 * scale)
+    step = round(30 * scale)
+    lowest = pixels.shape[0] - step * len(lines) + step // 2
+    x, y = round(face.box.left), min(round(face.box.bottom) + step, lowest)
     for i, line in enumerate(lines):
-        _write(pixels, line, (x, y + round(30 * scale * i)), scale)
+        _write(pixels, line, (x, y + step * i), scale)
 
 
 def tell(pixels: Pixels, status: Status) -> None:

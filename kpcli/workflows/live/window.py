@@ -18,6 +18,7 @@ LARGEST = (1600, 900)
 """A larger frame is shown smaller; the window may be pulled to any size."""
 _ESCAPE = 27
 _PROBE = f"import cv2; cv2.namedWindow({TITLE!r}, cv2.WINDOW_NORMAL); cv2.destroyAllWindows()"
+_PROBE_SECONDS = 60
 
 
 class Window(Protocol):
@@ -101,10 +102,23 @@ def check_display() -> None:
         )
     if not sys.platform.startswith("linux"):
         return
-    # Qt ends the process where it finds no display: only another process can find out.
-    done = subprocess.run(
-        [sys.executable, "-c", _PROBE], capture_output=True, text=True, check=False
-    )
+    # Qt ends the process where it finds no display: only another process can find out. OpenCV's and
+    # PyAV's wheels bring an X library each: where PyAV's came first, the window never opens.
+    order = list(sys.modules)
+    av_first = "av" in order and order.index("av") < order.index("cv2")
+    probe = f"import av; {_PROBE}" if av_first else _PROBE
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", probe], capture_output=True, text=True, check=False,
+            timeout=_PROBE_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as e:
+        raise ModelError(
+            "the window does not open",
+            expected="a window",
+            actual=f"none in {_PROBE_SECONDS} s" + "; av was imported before cv2" * av_first,
+            next_step="import cv2 before av" if av_first else "add --headless --record OUT",
+        ) from e
     if done.returncode:
         raise ModelError(
             "there is no display to make a window on",

@@ -12,7 +12,7 @@ from kpcli.errors import InputError
 from kpcli.images import decode, decode_to_its_end, open_image, orientation_of, write_image
 from kpcli.outputs import Outputs
 from kpcli.progress import progress
-from kpcli.types import Note, Sample
+from kpcli.types import Note, Pixels, Sample
 from kpcli.workflows.prepare.duplicates import Fingerprint, fingerprint
 from kpcli.workflows.prepare.validation import PictureFacts
 
@@ -94,5 +94,14 @@ def _look(path: Path, *, to_its_end: bool = False) -> tuple[PictureFacts, Finger
         missing = isinstance(e.__cause__, (FileNotFoundError, NotADirectoryError))
         return PictureFacts(missing=missing, problem=e.actual or e.what), None
     height, width = pixels.shape[:2]
-    facts = PictureFacts(width, height, stored=stored, orientation=orientation, lacking=lacking)
+    facts = PictureFacts(
+        width, height, stored=stored, orientation=orientation, lacking=lacking,
+        rows=_rows_there(pixels) if lacking else height,
+    )  # fmt: skip
     return facts, fingerprint(pixels)
+
+
+def _rows_there(pixels: Pixels) -> int:
+    """Rows above those of one colour that decoders put in place of what is missing."""
+    shown = (pixels != pixels[-1, -1]).any(axis=(1, 2))
+    return int(shown.nonzero()[0].max(initial=-1)) + 1

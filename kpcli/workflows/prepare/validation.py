@@ -38,6 +38,8 @@ class PictureFacts:
     orientation: int = 1
     lacking: str = ""
     """What is wrong with the end of a picture that is read all the same."""
+    rows: int = 0
+    """Rows of such a picture that are there; those below show nothing."""
 
 
 Found = tuple[str, str] | None
@@ -46,7 +48,7 @@ Found = tuple[str, str] | None
 
 def check(sample: Sample, picture: PictureFacts) -> Reject | None:
     """The first reason why the sample cannot be used, or None."""
-    for rule in (_picture, _size, _number, _finite, _outside, _degenerate, _box, _swapped):
+    for rule in (_picture, _size, _end, _number, _finite, _outside, _degenerate, _box, _swapped):
         found = rule(sample, picture)
         if found:
             return Reject(sample.origin, *found)
@@ -68,6 +70,17 @@ def _size(sample: Sample, picture: PictureFacts) -> Found:
     told = f"the label file says {sample.size[0]} x {sample.size[1]}"
     detail = f"the picture is {picture.width} x {picture.height}, {told}"
     return "size differs from the label file's", detail
+
+
+def _end(sample: Sample, picture: PictureFacts) -> Found:
+    """What a picture cut short does not show cannot be labelled."""
+    if not picture.lacking or sample.face is None:
+        return None
+    y = sample.points[:, 1]
+    lowest = float(np.nanmax(y)) if np.isfinite(y).any() else sample.face.bottom
+    if lowest <= picture.rows:
+        return None
+    return "picture ends above the face's end", f"{picture.rows} of {picture.height} rows are there"
 
 
 def _number(sample: Sample, picture: PictureFacts) -> Found:

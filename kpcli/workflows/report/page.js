@@ -113,10 +113,12 @@ function timeLine(figure) {
     else if (event.key === "Home") show(0);
     else if (event.key === "End") show(values.t.length);
     else return;
+    const x = tracks.querySelector(".cursor").getAttribute("x1") / values.width;
+    tracks.scrollLeft = x * tracks.scrollWidth - tracks.clientWidth / 2;
     event.preventDefault();
   });
   tracks.addEventListener("pointermove", (event) => {
-    const box = tracks.getBoundingClientRect();
+    const box = tracks.querySelector("svg").getBoundingClientRect(); // wider than a narrow screen
     const x = ((event.clientX - box.left) / box.width) * values.width;
     const share = (x - values.left) / (values.width - values.left - values.right);
     const count = values.t.length - 1;

@@ -24,6 +24,8 @@ from kpcli.writers.landmark_csv import OUTPUT, parse_frames
 class Annotated:
     """The faces of an output folder; see `kpcli.workflows.review.faces.Collection`."""
 
+    splits: frozenset[str] = frozenset()
+
     def __init__(self, folder: Path, root: Path | None, model: str | None) -> None:
         self._results = Results.open(folder)
         self._table = folder / OUTPUT

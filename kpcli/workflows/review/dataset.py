@@ -42,6 +42,7 @@ class Dataset:
                 f"{csv}: the rows hold boxes and no landmarks", expected="a CSV of landmarks"
             )
         self.model = model
+        self.splits = frozenset(row.split for row in self._rows.values())
         where = str(root.resolve()) if root else ""
         self.header = Header(scheme, DATASET, str(csv.resolve()), csv.stem, where)
         self._frames: dict[str, list[Key]] = {}

@@ -52,6 +52,8 @@ class Collection(Protocol):
     header: Header
     model: str | None
     """The bundle that looks at pictures, if one is known."""
+    splits: frozenset[str]
+    """Sides on which faces stand already: none of annotate's."""
 
     @property
     def scheme(self) -> LandmarkScheme: ...
@@ -132,15 +134,21 @@ def shown(known: Sequence[Known], entries: Iterable[Entry]) -> list[Shown]:
     its own points, and a raw face that it covers is not shown twice.
     """
     by_name = {entry.face: entry for entry in entries}
-    found = [Shown(e.face, None, e) for e in by_name.values() if e.status != OPEN]
-    for face in known:
-        entry = by_name.get(face.face)
-        if entry is not None and _began_with(entry, face):
-            found = [s for s in found if s.entry is not entry] + [Shown(face.face, face, entry)]
-        elif not any(_covers(other, face) for other in by_name.values()):
-            name = face.face if entry is None else f"{face.face}b"
-            found.append(Shown(name, face, by_name.get(name) if entry is not None else None))
+    names = [_name(face, by_name) for face in known]
+    others = [entry for name, entry in by_name.items() if name not in names]
+    found = [Shown(e.face, None, e) for e in others if e.status != OPEN]
+    for name, face in zip(names, known, strict=True):
+        if name in by_name or not any(_covers(other, face) for other in others):
+            found.append(Shown(name, face, by_name.get(name)))
     return sorted(found, key=lambda s: (s.status == NOT_A_FACE, len(s.face), s.face))
+
+
+def _name(face: Known, entries: Mapping[str, Entry]) -> str:
+    """The raw face's own, unless a correction of another face has it."""
+    name = face.face
+    while name in entries and not _began_with(entries[name], face):
+        name += "b"
+    return name
 
 
 def _began_with(entry: Entry, face: Known) -> bool:

@@ -153,8 +153,9 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:  # fmt: skip
-        self._file.close()
-        self._lock.close()
+        with self._guard:  # a save that has begun comes to its end
+            self._file.close()
+            self._lock.close()
 
 
 def _drop_unfinished(path: Path) -> None:

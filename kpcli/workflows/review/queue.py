@@ -103,8 +103,6 @@ def opened(options: QueueOptions) -> Opened:
     KpcliError
         If it is neither, or cannot be used.
     """
-    if options.n < 1:
-        raise UsageError("--n is at least 1", actual=f"{options.n}")
     if options.root is not None and not options.root.is_dir():
         raise InputError(f"--root {options.root}: there is no such folder")
     if options.source.is_dir():

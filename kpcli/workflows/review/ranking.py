@@ -15,7 +15,12 @@ from kpcli.inference.measures import DOUBT
 from kpcli.types import Face, FrameFaces, Points
 
 CONFIDENCE, POINTS, JUMP = "low confidence", "doubtful points", "jump"
-COPIES, UNLIKE, ERROR, SHAPE = "copies disagree", "unlike training", "far from the label", "shape"
+COPIES, UNLIKE, ERROR, SHAPE = (
+    "copies disagree",
+    "unlike training",
+    "far from the label",
+    "odd shape",
+)
 LOST, EMPTY = "face lost", "no face"
 STEADY, JUMPED = 0.02, 0.10
 """How far a face's points are out of the way between the frames before and after, in box sides:

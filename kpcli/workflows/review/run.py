@@ -6,11 +6,13 @@ import getpass
 import json
 import os
 import secrets
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kpcli.errors import InputError
 from kpcli.options import ReviewOptions
@@ -41,7 +43,7 @@ class Reviewed:
 
 
 def review(options: ReviewOptions, say: Callable[[str], None] = print) -> Reviewed:
-    """Serve the page until it is interrupted (Ctrl-C); what was saved stays.
+    """Serve the page until it is interrupted (Ctrl-C, SIGTERM); what was saved stays.
 
     Raises
     ------
@@ -50,13 +52,28 @@ def review(options: ReviewOptions, say: Callable[[str], None] = print) -> Review
     """
     folder = folder_of(options)
     with serving(options) as server:
-        say(f"review: {server.address}")
-        say(f"corrections go to {folder}; end with Ctrl-C, nothing is lost")
-        if options.browser:
-            _show(server.address)
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt), _signals_interrupt():
+            say(f"review: {server.address}")
+            say(f"corrections go to {folder}; end with Ctrl-C, nothing is lost")
+            if options.browser:
+                _show(server.address)
             server.serve_forever()
         return Reviewed(folder, server.session.counts())
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """SIGTERM and a closed terminal end it as Ctrl-C does; what the caller ignores stays so."""
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")):
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

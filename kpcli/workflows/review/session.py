@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kpcli.errors import UsageError
-from kpcli.formats.review import ANNOTATED, LABELS, OPEN, STATUSES, Entry, points_of
+from kpcli.formats.review import LABELS, OPEN, STATUSES, Entry, points_of
 from kpcli.outputs import Outputs
 from kpcli.types import FaceBox
 from kpcli.workflows.review.commands import next_steps
@@ -135,7 +135,7 @@ class Session:
         }  # fmt: skip
 
     def _entry(self, file: str, frame: int, values: Values) -> tuple[Entry, int]:
-        known = {k.face: k for k in self._collection.faces(file, frame)}
+        known = {s.face: s.known for s in self._shown(file, frame) if s.known}
         try:
             face, base, status = str(values["face"]), int(values["base"]), values["status"]
             if not _FACE.match(face) or status not in STATUSES:
@@ -165,9 +165,10 @@ class Session:
     def steps(self) -> dict[str, Any]:
         """The commands that make a model of the corrections, and what came of them."""
         labelled = sum(e.status in LABELS for e in self._journal.latest())
-        annotated = self._journal.header.kind == ANNOTATED
-        return next_steps(self._journal.folder, self._collection.model, labelled,
-                          annotated=annotated)  # fmt: skip
+        found = self._collection
+        return next_steps(
+            self._journal.folder, found.model, labelled, self._journal.header.scheme, found.splits
+        )
 
 
 def _facts(known: Mapping[str, Known], face: str) -> dict[str, Any]:

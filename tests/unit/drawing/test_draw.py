@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from helpers.drawn_faces import WORDS, drawn, face_of, golden_path, points_at, scene
@@ -47,12 +48,15 @@ def test_the_near_face_covers_the_far_one_whatever_their_order() -> None:
         draw(pixels, faces, IBUG68, style)
         found.append(pixels)
     assert (found[0] == found[1]).all()
-    alone = np.full((220, 260, 3), 128, np.uint8)
-    draw(alone, [near], IBUG68, style)
-    opaque = (alone != 128).any(axis=2)
-    inner = opaque & np.roll(opaque, 3, 0) & np.roll(opaque, -3, 0) & np.roll(opaque, 3, 1)
-    inner &= np.roll(opaque, -3, 1)
-    assert (found[0][inner] == alone[inner]).all()
+    hats = []
+    for face in (near, far):
+        alone = np.full((220, 260, 3), 128, np.uint8)
+        draw(alone, [face], IBUG68, style)
+        hats.append(alone)
+    opaque, behind = ((hat != 128).any(axis=2) for hat in hats)
+    inner = cv2.erode(opaque.astype(np.uint8), np.ones((7, 7))) == 1  # its edges are soft
+    assert (inner & behind).sum() > 100
+    assert (found[0][inner] == hats[0][inner]).all()
 
 
 def test_swapped_faces_have_the_other_s_features_and_the_own_colours() -> None:

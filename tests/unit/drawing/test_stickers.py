@@ -113,7 +113,7 @@ def test_the_yaw_by_five_points(yaw: float, roll: float) -> None:
 
 def test_a_sticker_fades_and_is_hidden_where_the_face_turns_away() -> None:
     sticker = STICKERS["glasses"]
-    assert [opacity_at(sticker, yaw) for yaw in (0, 55, -60, 65, -90)] == [1, 1, 0.5, 0, 0]
+    assert [opacity_at(sticker, yaw) for yaw in (0, 40, -45, 50, -90)] == [1, 1, 0.5, 0, 0]
     pixels = np.full((200, 200, 3), 90, np.uint8)
     draw(pixels, [face_of(points_at(100, 100, 90), yaw=70.0)], IBUG68, Style.of(["stickers:hat"]))
     assert (pixels != 90).any()

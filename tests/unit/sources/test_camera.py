@@ -70,7 +70,7 @@ def test_a_machine_without_cameras(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert list_cameras() == []
     with pytest.raises(InputError, match="there is no such camera") as caught:
         Camera("0")
-    assert caught.value.expected == "one of: no camera is there"
+    assert caught.value.expected == "a camera; there is none"
 
 
 def test_elsewhere_numbers_that_open_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,17 @@ SCRIPT, README = "run_model.py", "README.md"
 TARGETS = ("onnx", "onnx_float", "litert")
 """Those of one file that a small runtime runs."""
 _HERE = Path(__file__).parent
+_LITERT = {
+    "from onnxruntime import InferenceSession": "from ai_edge_litert.interpreter import "
+    "Interpreter",
+    "network = InferenceSession(model)": "network = Interpreter(model).get_signature_runner()",
+    'network.run(["points"], {network.get_inputs()[0].name: image})[0]': "network(**{next(iter("
+    'network.get_input_details())): image})["points"]',
+    "model.onnx": "model.tflite",
+}
+"""What the script says for ONNX Runtime, and for LiteRT."""
+_BYTES = {"NDArray[np.float32]": "NDArray[np.uint8]", "astype(np.float32)": "astype(np.uint8)"}
+"""Where the model takes bytes."""
 _BOXES = {
     "image": "the whole picture, -0.5 -0.5 W-0.5 H-0.5",
     "landmarks": "tight around the points of an upright face, as `kpcli annotate` writes it "
@@ -70,8 +81,16 @@ def write_example(target: str, card: ModelCard, folder: Path, takes_bytes: bool)
             more="".join(line for name, line in _MORE.items() if name in card.outputs),
         )
     )
-    script = (_HERE / SCRIPT).read_text(encoding="utf-8")
     outputs = Outputs(folder, COMMAND)
-    for name, content in ((SCRIPT, script), (README, text)):
+    for name, content in ((SCRIPT, _script(target, takes_bytes)), (README, text)):
         with outputs.replacing(name) as temporary:
             temporary.write_text(content, encoding="utf-8", errors="backslashreplace")
+
+
+def _script(target: str, takes_bytes: bool) -> str:
+    script = (_HERE / SCRIPT).read_text(encoding="utf-8")
+    words = {**(_LITERT if target == "litert" else {}), **(_BYTES if takes_bytes else {})}
+    for old, new in words.items():
+        assert old in script
+        script = script.replace(old, new)
+    return script

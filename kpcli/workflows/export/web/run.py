@@ -23,12 +23,13 @@ from kpcli.version import __version__
 from kpcli.workflows.export.exported import Exported
 from kpcli.workflows.export.web.runtime import WebRuntime
 from kpcli.workflows.export.web.settings import settings
+from kpcli.workflows.export.web.stickers import web_stickers
 
 COMMAND = "export"
 OUTPUT = Path("page.html")
 PAGE = Path(__file__).parent / "page"
 SCRIPTS = ("pixels", "geometry", "detector", "landmarks", "measures", "follow", "table", "plots",
-           "main")  # fmt: skip
+           "stickers", "main")  # fmt: skip
 RUNTIMES = ("onnx", "onnx_float")
 """Runtimes whose file the page can run; the first that the bundle has."""
 LARGEST = 25_000_000
@@ -87,6 +88,7 @@ def _check(options: ExportOptions, path: Path) -> None:
 def _page(bundle: ModelBundle, detector: ModelBundle, runtime: WebRuntime, quantize: str) -> str:
     networks = {"landmarks": _onnx(bundle, quantize), "detector": _onnx(detector, quantize)}
     known = settings(bundle.card, detector.card)
+    known["stickers"], pictures = web_stickers(bundle.card.landmark_scheme)
     known["bytes"] = {name: takes_bytes for name, (_, takes_bytes) in networks.items()}
     script = _script(known)
     style = (PAGE / "page.css").read_text(encoding="utf-8")
@@ -94,6 +96,7 @@ def _page(bundle: ModelBundle, detector: ModelBundle, runtime: WebRuntime, quant
         "glue": runtime.glue,
         "wasm": runtime.wasm,
         "third": runtime.notices,
+        **pictures,
         **{name: data for name, (data, _) in networks.items()},
     }
     scheme = bundle.card.landmark_scheme

@@ -15,6 +15,7 @@ from kpcli.inference import finder, head_pose, identity, measures, propagation, 
 from kpcli.model_bundle import ModelCard
 from kpcli.options import DETECT_SIZE, FaceOptions
 from kpcli.schemes import IBUG51, IBUG68
+from kpcli.workflows.export.web import stickers
 from kpcli.writers.landmark_csv import columns, optional
 
 DETECTOR = (
@@ -53,6 +54,7 @@ def settings(card: ModelCard, detector: ModelCard) -> dict[str, Any]:
         "REFERENCE_FIVE": REFERENCE_FIVE.tolist(),
         "MEAN_FACE": head_pose.MEAN_FACE.tolist(),
         "RIGID": list(head_pose.RIGID),
+        **stickers.CONSTANTS,
         **{name: getattr(upright, name) for name in ("TURNED", "UNSURE", "SURER")},
         **{name: getattr(propagation, name) for name in FOLLOWING},
         **{name: getattr(measures, name) for name in MEASURES},

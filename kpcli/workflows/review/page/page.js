@@ -109,41 +109,61 @@ function newFace() {
   return new Face(values, { file: app.file, frame: app.frame }, app.queue.scheme);
 }
 
+// A function that says whether the user is still where they are now: an answer may come late.
+function here() {
+  const { token } = app, { face } = view;
+  return () => app.token === token && view.face === face;
+}
+
+// A face that the table lacks, as `fill` makes it.
+function add(what, fill) {
+  const face = newFace();
+  face.keep();
+  fill(face);
+  held.get(`${app.file}/${app.frame}`).push(face);
+  view.faces.push(face);
+  choose(face);
+  sent(face, what);
+}
+
 async function drawn(box) {
-  const mode = app.mode;
   const { file, frame } = app;
+  const adding = app.mode === "add" || !view.face;
+  const still = here();
   panels.mode("looking for the points …");
   app.mode = "";
   try {
     const found = await post("propose", { file, frame, box });
-    const adding = mode === "add" || !view.face;
-    const face = adding ? newFace() : view.face;
-    const was = face.state();
-    face.propose(found);
-    face.keep(was);
-    if (adding) {
-      held.get(`${file}/${frame}`).push(face);
-      view.faces.push(face);
-      choose(face);
-    }
+    if (!still()) return;
+    if (adding) add("added", (f) => f.propose(found));
+    else change("box", (f) => f.propose(found));
     panels.said(`points by ${found.how}`);
-    sent(face, adding ? "added" : "box");
   } catch (problem) {
+    if (!still()) return;
     panels.trouble(problem.message);
   }
   panels.mode("");
 }
 
+// The face at hand as it is in the frame beside it; where none is at hand, one that is lost here.
 async function copyFrom(frame) {
-  const face = view.face;
-  if (frame === null || !face) return panels.said("there is no such frame");
+  if (frame === null) return panels.said("there is no such frame");
+  const { face } = view;
+  const still = here();
   const { faces } = await get("faces", { file: app.file, frame });
-  const middle = (b) => (b ? [(b[0] + b[2]) / 2, (b[1] + b[3]) / 2] : [1e9, 1e9]);
-  const far = (f) => Math.hypot(...middle(f.box).map((v, i) => v - middle(face.box)[i]));
+  if (!still()) return null;
   const there = faces.filter((f) => f.status !== "not_a_face" && f.points.some((p) => p));
-  const other = there.find((f) => f.face === face.face) || there.sort((a, b) => far(a) - far(b))[0];
-  if (!other) return panels.said(`no face in frame ${frame}`);
-  return change(`copied from frame ${frame}`, (f) => f.copy(other));
+  const lost = there.filter((f) => !view.faces.some((g) => g.face === f.face));
+  const other = face ? there.find((f) => f.face === face.face) || nearest(there, face.box) : lost[0];
+  if (!other) return panels.said(`frame ${frame} has no face to copy`);
+  const what = `copied from frame ${frame}`;
+  return face ? change(what, (f) => f.copy(other)) : add(what, (f) => f.copy(other));
+}
+
+function nearest(faces, box) {
+  const middle = (b) => (b ? [(b[0] + b[2]) / 2, (b[1] + b[3]) / 2] : [1e9, 1e9]);
+  const far = (f) => Math.hypot(...middle(f.box).map((v, i) => v - middle(box)[i]));
+  return faces.sort((a, b) => far(a) - far(b))[0];
 }
 
 function accept() {

@@ -131,8 +131,9 @@ export class Panels {
     const row = (name, r) => make("tr", [make("th", name), make("td", value(r.nme_mean), { className: "n" }),
       make("td", value(r.failure_rate), { className: "n" }), make("td", `${r.faces}`, { className: "n" })]);
     const head = make("tr", ["model", "mean error", "failures", "faces"].map((w) => make("th", w)));
-    return [make("h2", "Before and after, on faces kept back"),
-      make("table", make("tbody", [head, row(`before: ${result.old}`, result.before),
-        row(`after: ${result.new}`, result.after)]))];
+    const before = result.before ? [row(`before: ${result.old}`, result.before)] : [];
+    const title = result.before ? "Before and after, on faces kept back" : "On faces kept back";
+    return [make("h2", title),
+      make("table", make("tbody", [head, ...before, row(`after: ${result.new}`, result.after)]))];
   }
 }

@@ -182,27 +182,29 @@ def test_a_camera_that_goes_leaves_all_that_came(tmp_path: Path) -> None:
     assert camera.closed
 
 
-class KillingCamera(FakeCamera):
-    """Has the process get a signal in the middle."""
+class KillingPredictor(FakePredictor):
+    """Has the process get a signal at its third frame, when two have been recorded."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
         self._number = number
 
-    def frames(self) -> Iterator[Frame]:
-        for frame in super().frames():
-            yield frame
-            if frame.index == 5:
-                os.kill(os.getpid(), self._number)
+    def predict(self, crops: Any) -> Any:
+        found = super().predict(crops)
+        if len(self.batches) == 3:
+            os.kill(os.getpid(), self._number)
+        return found
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_and_the_files_are_whole(tmp_path: Path, number: int) -> None:
     options = LiveOptions(record=tmp_path / "out", headless=True, detector="whole_image")
-    report = live(options, source=KillingCamera(number), predictor=FakePredictor())
+    report = live(options, source=FakeCamera(), predictor=KillingPredictor(number))
     assert report.exit_code == 130
+    assert report.frames >= 2
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert len(times(tmp_path / "out" / "recording_1.mp4")) == report.frames
+    assert len(rows(tmp_path / "out")) == report.frames + 1
     assert json.loads((tmp_path / "out" / "run.json").read_text())["interrupted"] is True
 
 

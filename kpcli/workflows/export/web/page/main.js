@@ -86,11 +86,15 @@ function show() {
   [stage.width, stage.height] = [width, height];
   stage.hidden = false;
   pen.drawImage(state.canvas, 0, 0);
+  drawStickers(pen, state.faces);
+  pen.setTransform(1, 0, 0, 1, 0.5, 0.5); // points count from the first pixel's centre
   const unit = width / (stage.clientWidth || width);
   for (const name of ["lines", "points", "box", "names"])
     if ($(name).checked) state.faces.forEach((face) => DRAW[name](pen, face, unit));
   $("hint").hidden = true;
 }
+
+const counted = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 
 function record(file, frame, seconds, faces) {
   state.table.add(file, frame, seconds, faces);
@@ -98,7 +102,7 @@ function record(file, frame, seconds, faces) {
   state.times.push(seconds);
   state.series.push(faces);
   $("save").disabled = false;
-  $("rows").textContent = `${state.table.rows.length} rows`;
+  $("rows").textContent = counted(state.table.rows.length, "row");
   show();
   numbers(faces);
 }
@@ -193,7 +197,7 @@ async function openFiles(files) {
   if (run !== state.run) return;
   const took = ((performance.now() - began) / 1000).toFixed(1);
   const what = state.times.length > 1 ? `${state.times.length} frames`
-    : `${faces} face${faces === 1 ? "" : "s"} in ${byName.length - unread.length} picture(s)`;
+    : `${counted(faces, "face")} in ${counted(byName.length - unread.length, "picture")}`;
   const failed = unread.length ? `; not read: ${unread.join(", ")}` : "";
   say(`${what}, ${took} s${failed}`, unread.length > 0);
 }
@@ -294,6 +298,7 @@ $("notices").addEventListener("toggle", async () => {
     $("third-text").textContent = new TextDecoder().decode(await unpacked("third"));
 }, { once: true });
 $("where").value = S.where;
+offerStickers();
 state.ready = start();
 state.ready.then(() => say("Ready: open pictures or a video, or start the camera."),
   (error) => say(`The model could not be started: ${error.message || error}`, true));

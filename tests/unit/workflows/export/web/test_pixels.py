@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -77,7 +78,7 @@ def test_letterboxes(size: tuple[int, int], tmp_path: Path) -> None:
     [
         ((150.3, 40.2, 330.7, 250.1), 0), ((100.4, 60.2, 700.1, 640.3), 0),
         ((-200.2, -90.3, 900.6, 800.4), 17), ((300.3, 200.2, 340.4, 250.9), -130),
-        ((-400.1, 10.3, -10.7, 300.2), 0),
+        ((-400.1, 10.3, -10.7, 300.2), 0), ((300.3, 200.2, 590.2, 500.1), 0),
     ],
     ids=str,
 )  # fmt: skip
@@ -89,6 +90,17 @@ def test_crops(box: tuple[float, ...], turn: float, tmp_path: Path) -> None:
     off = np.abs(found.astype(int) - expected)
     assert off.max() <= 1
     assert (off > 0).mean() < 0.001
+
+
+@pytest.mark.parametrize(
+    "by", [(2, 2), (2, 3), (3, 2), (4, 4), (3, 3), (5, 2), (2.03, 2), (2, 2.5), (3.7, 4.1)], ids=str
+)
+def test_averages(by: tuple[float, float], tmp_path: Path) -> None:
+    width, height = 90, 71
+    picture = drawn(round(width * by[0]), round(height * by[1]))
+    found = by_node(picture, f"({{mean: averaged(p, {width}, {height})}})", tmp_path)["mean"]
+    expected = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_quarter_turns(tmp_path: Path) -> None:

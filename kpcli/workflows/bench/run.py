@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -13,25 +11,25 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
-from kpcli.catalogue import Detector
 from kpcli.detectors import create_detector
 from kpcli.detectors.builtin import BUNDLE
-from kpcli.errors import InputError, ModelError
+from kpcli.errors import InputError, ModelError, UsageError
 from kpcli.files import check_writable
 from kpcli.images import read_image, write_image
 from kpcli.inference.predictor import Predictor
 from kpcli.model_bundle import LANDMARKS, ModelBundle
 from kpcli.options import BenchOptions
 from kpcli.outputs import Outputs
+from kpcli.plug_ins import Detector
 from kpcli.runtimes import choice, usable
 from kpcli.sources.folder import is_video, list_media
 from kpcli.types import Frame, Pixels
 from kpcli.version import __version__
+from kpcli.workflows.bench.machine import machine
 
 BATCHES = (1, 16)
 BUILTIN = "builtin"
@@ -66,11 +64,15 @@ def bench(options: BenchOptions, say: Callable[[str], None] = print) -> list[Tim
 
     Raises
     ------
+    UsageError
+        If a folder is named, which only a device profile has.
     InputError
         If a picture cannot be read, or the JSON not be written.
     ModelError
         If the bundle holds no landmark model that can be run here.
     """
+    if options.out is not None:
+        raise UsageError("out: only a device profile has it", next_step="for figures: json")
     bundle = ModelBundle.open(options.model)
     if bundle.card.task != LANDMARKS:
         raise ModelError(
@@ -107,7 +109,7 @@ def _measure(
         timings += [_model(predictor, runtime, batch, options.repeats) for batch in BATCHES]
         timings.append(_annotate(options, runtime, folder, files))
     of = f"{len(files)} pictures" if options.pictures else "drawn pictures, each taken as one face"
-    say(f"{of}; detector {options.detector}; {_machine()['cpu']}")
+    say(f"{of}; detector {options.detector}; {machine()['cpu']}")
     return timings
 
 
@@ -205,24 +207,10 @@ def _table(timings: Sequence[Timing]) -> list[str]:
     ]
 
 
-def _machine() -> dict[str, Any]:
-    names = [platform.processor()]
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
-        names = [x.split(":", 1)[1].strip() for x in lines if x.startswith("model name")] or names
-    cores = os.cpu_count()
-    return {
-        "cpu": f"{names[0] or platform.machine()}, {cores} cores",
-        "system": platform.platform(),
-        "python": platform.python_version(),
-    }
-
-
 def _write(path: Path, options: BenchOptions, timings: Sequence[Timing]) -> None:
     values = {
         "kpcli": __version__,
-        "machine": _machine(),
+        "machine": machine(),
         "model": options.model,
         "detector": options.detector,
         "threads": options.threads,

@@ -1,0 +1,1 @@
+"""A .tflite model's time by LiteRT's own profiler, which its Python package leaves out."""

@@ -1,1 +1,0 @@
-"""Who does the chunks of a run: this process, several, or a Ray cluster; same results."""
