@@ -4,16 +4,19 @@ The pictures lie in the GPU's memory and crops are made there, so that no proces
 Batches are those of `kpcli.training.detection`, the loss is its loss; besides, faces of WIDER FACE
 teach the landmark box by what the landmark model sees in them (`Pseudo`), which needs no picture.
 
-Here, with kpcli's own environment; ``WIDER`` is WIDER FACE's train at full size::
+Here, with kpcli's own environment; ``WIDER`` is WIDER FACE's train at full size, ``ENCODED`` has
+``order.txt``, its pictures in the order of use, and in ``avif`` these pictures at 640 px::
 
-    python tests/benchmarks/gpu_detector.py pack ../shared/data WIDER .gpu --wheels WHEELS
+    python tests/benchmarks/gpu_detector.py pack ../shared/data WIDER .gpu --wheels WHEELS \
+        --encoded ENCODED
 
 There, with JAX and the wheels of keras, namex and optree (see `TRAIN` for the options)::
 
-    python gpu_detector.py train --payload .gpu --out out --minutes 20
+    XLA_FLAGS=--xla_gpu_autotune_level=2 bash .gpu/det1/start.sh 7    # minutes
+    python gpu_detector.py train --payload .gpu --out out --minutes 7  # what it calls
 
 Here again; `RUN/model` is then a bundle for ship_detector.py, its validation pictures those of the
-kinds of scene `VAL`, which no candidate saw::
+kinds of scene `VAL`, which this training does not see::
 
     python tests/benchmarks/gpu_detector.py unpack out/a.npz ../shared/data --out RUN
     python tests/benchmarks/gpu_detector.py mark BOXES.csv --out SHIP.csv
@@ -42,10 +45,9 @@ VAL = (
     "16--Award_Ceremony", "21--Festival", "37--Soccer", "40--Gymnastics",
     "55--Sports_Coach_Trainer", "6--Funeral",
 )  # fmt: skip
-"""Kinds of scene of widerface_more that choose between candidates and calibrate the scores."""
+"""Kinds of scene of widerface_more that measure a training and calibrate its scores."""
 CANDIDATES: dict[str, dict[str, Any]] = {
     "a": {"STEM": (16, 24), "WIDTHS": (48, 64, 64, 48), "start": True},
-    "b": {"STEM": (8, 32), "WIDTHS": (48, 64, 80, 64), "start": False},
 }
 """Constants of kpcli.architectures.face_detector, and whether to start from the shipped weights."""
 SIDE, ATLAS = 640, 960
