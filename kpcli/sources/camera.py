@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from cv2.utils import logging
 
 from kpcli.errors import InputError
 from kpcli.types import Frame, Pixels
@@ -23,6 +23,8 @@ DEVICES = Path("/dev")
 PROBED = 6
 """Numbers that are tried where the system tells no names."""
 _BACKENDS = {"linux": cv2.CAP_V4L2, "darwin": cv2.CAP_AVFOUNDATION, "win32": cv2.CAP_DSHOW}
+_LOGGING: Any = getattr(cv2.utils, "logging", cv2)
+"""Where OpenCV keeps its log level: it moved after 4.10."""
 _LIST = "kpcli live --list shows the cameras"
 
 
@@ -179,9 +181,9 @@ def _opens(number: int) -> bool:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without OpenCV's own words on what it cannot open: the error says it."""
-    before = logging.getLogLevel()
-    logging.setLogLevel(0)
+    before = _LOGGING.getLogLevel()
+    _LOGGING.setLogLevel(0)
     try:
         yield
     finally:
-        logging.setLogLevel(before)
+        _LOGGING.setLogLevel(before)

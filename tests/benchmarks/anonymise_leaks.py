@@ -36,7 +36,7 @@ from kpcli.workflows.anonymise.looks import Seeker
 
 BARE = 0.5
 SIZES = (0, 12, 24, 48, 96, 10000)
-SCORES = (0.02, AnonymiseOptions.least_score, 0.05, 0.1, 0.2, LEAST_SCORE)
+SCORES = (0.013, AnonymiseOptions.least_score, 0.03, 0.05, 0.1, 0.2, LEAST_SCORE)
 BLACK = 24
 """Gray level, after the video's encoder, below which a pixel is covered."""
 

@@ -48,6 +48,7 @@ def main() -> None:
     export(
         ExportOptions(str(folder), "onnx", quantize="int8", calibrate=options.csv, csv=options.csv)
     )
+    export(ExportOptions(str(folder), "onnx_float", quantize="float16"))
     ap = detector_ap.main(options.shared, [f"builtin:{folder}"], ["val", "held_out"], [640, 320])
     recall = detector_recall.main(options.shared, str(folder))
     test: dict[str, object] = {

@@ -132,9 +132,9 @@ def test_stickers_are_those_of_kpcli(page: Page, sample_images: Path) -> None:
 
 def test_a_video_is_plotted(page: Page, sample_images: Path) -> None:
     said = page.give(sample_images / "clip.mp4")
-    assert "frames, " in said
+    assert " frames, " in said, said
     table = page.table()
-    assert len(table) >= 20
+    assert len(table) >= 45, said
     assert table["timestamp"].is_monotonic_increasing
     assert table["confidence"].max() > 0.6
     assert not page.tab.run("return document.getElementById('plots').hidden")

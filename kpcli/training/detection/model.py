@@ -74,6 +74,14 @@ def assign(
     box : (B, n, 4)
         The box of the face that it answers for; of no meaning where ``aim`` is 0.
     """
+    aim, mine = owners(score, boxes, cells, faces, real)
+    return aim, ops.einsum("bgn,bgc->bnc", mine, faces)
+
+
+def owners(
+    score: Tensor, boxes: Tensor, cells: Tensor, faces: Tensor, real: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`assign`, with (B, G, n) 1 for the face that a cell answers for instead of its box."""
     iou, _ = overlap(faces[:, :, None], boxes[:, None])
     centre = (faces[..., :2] + faces[..., 2:]) / 2
     reach = ops.maximum(CENTRAL * (faces[..., 2:] - faces[..., :2]), NEAREST)
@@ -83,8 +91,7 @@ def assign(
     near = ops.cast(ops.logical_and(*inside), "float32") * real[..., None]
     cubed = (iou + 1e-3) * (iou + 1e-3) * (iou + 1e-3)
     fit = ops.sqrt(score)[:, None] * cubed * cubed * near  # (B, G, n)
-    best, _ = ops.top_k(fit, CELLS_A_FACE)
-    chosen = ops.logical_and(fit >= best[..., -1:], near > 0)
+    chosen = ops.logical_and(fit >= kth_best(fit, CELLS_A_FACE), near > 0)
     # A cell that several faces chose goes to the one that it fits best.
     claim = ops.where(chosen, iou + 1e-3, 0.0)
     owner = ops.argmax(claim, axis=1)
@@ -92,9 +99,13 @@ def assign(
     taken = mine * ops.cast(chosen, "float32")  # (B, G, n), one face a cell at most
     fit, iou = fit * taken, iou * taken
     scale = ops.max(iou, axis=-1) / ops.maximum(ops.max(fit, axis=-1), 1e-20)
-    aim = ops.sum(fit * scale[..., None], axis=1)
-    box = ops.einsum("bgn,bgc->bnc", mine, faces)
-    return aim, box
+    return ops.sum(fit * scale[..., None], axis=1), mine
+
+
+def kth_best(values: Tensor, k: int) -> Tensor:
+    """The k-th largest (..., 1) of values (..., n)."""
+    best, _ = ops.top_k(values, k)
+    return best[..., -1:]
 
 
 def score_loss(logit: Tensor, aim: Tensor, counted: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from kpcli.detectors.builtin import BUNDLE, NMS_IOU, TURNS, FaceDetector, open_d
 from kpcli.options import DETECT_SIZE, AnonymiseOptions
 from kpcli.types import FaceBox, Pixels
 
-WEAKEST = 0.02
+WEAKEST = 0.013
 """Score of what is told as a suspect in leaks.csv, and joins a face of other frames."""
 LYING = 0.5
 """Score of a face that only shows where the picture is turned."""

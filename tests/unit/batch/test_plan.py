@@ -29,7 +29,7 @@ def other(value: object) -> Any:
     if isinstance(value, tuple):
         return (*value[:-1], "points" if isinstance(value[-1], str) else value[-1] + 1)
     if isinstance(value, float) and 0 < value < 1:  # a share stays one
-        return value / 2
+        return (value + 1) / 2
     return value + ("x" if isinstance(value, str) else 1)  # type: ignore[operator]
 
 

@@ -178,7 +178,7 @@ async function openFiles(files) {
   for (const file of byName) {
     if (run !== state.run) return;
     say(`Looking at ${file.name} …`);
-    Object.assign(state, { times: [], series: [] });
+    Object.assign(state, { times: [], series: [], missed: 0 });
     if (file.type.startsWith("video/")) {
       const wrong = await watchFile(file, run).then(() => "", (error) => error.message);
       if (wrong) unread.push(`${file.name} (${wrong})`);
@@ -196,7 +196,8 @@ async function openFiles(files) {
   }
   if (run !== state.run) return;
   const took = ((performance.now() - began) / 1000).toFixed(1);
-  const what = state.times.length > 1 ? `${state.times.length} frames`
+  const passed = state.missed ? `, ${state.missed} passed over` : "";
+  const what = state.times.length > 1 ? `${state.times.length} frames${passed}`
     : `${counted(faces, "face")} in ${counted(byName.length - unread.length, "picture")}`;
   const failed = unread.length ? `; not read: ${unread.join(", ")}` : "";
   say(`${what}, ${took} s${failed}`, unread.length > 0);
@@ -222,11 +223,15 @@ async function watchCamera() {
   await watch(video, "camera", run, false);
 }
 
+/** So slow that no frame goes by before the one that is shown has stopped the video. */
+const SLOW = 0.25;
+
 /** Frames as the browser shows them, each looked at before the next where `every` asks for it. */
 async function watch(video, name, run, every) {
   const follower = new Follower(state.detector, state.landmarks), began = performance.now();
   let frame = 0, seen = 0, missed = 0;
   $("stop").hidden = false;
+  video.playbackRate = every ? SLOW : 1;
   let next = nextFrame(video);
   await video.play();
   for (;;) {
@@ -235,6 +240,7 @@ async function watch(video, name, run, every) {
     if (!shown) break;
     if (every) video.pause();
     missed += Math.max(0, shown.number - frame - 1);
+    state.missed = missed;
     frame = shown.number;
     const image = grabbed(video, video.videoWidth, video.videoHeight);
     const whole = $("where").value === "whole";
