@@ -47,7 +47,7 @@ VAL = (
 )  # fmt: skip
 """Kinds of scene of widerface_more that measure a training and calibrate its scores."""
 CANDIDATES: dict[str, dict[str, Any]] = {
-    "a": {"STEM": (16, 24), "WIDTHS": (48, 64, 64, 48), "start": True},
+    "a": {"STEM": (16, 24), "WIDTHS": (48, 64, 64, 48), "start": True}
 }
 """Constants of kpcli.architectures.face_detector, and whether to start from the shipped weights."""
 SIDE, ATLAS = 640, 960
