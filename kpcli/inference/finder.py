@@ -251,12 +251,9 @@ class FaceFinder:
         if not frame.moving:
             return [replace(face, track=i) for i, face in enumerate(faces)]
         scene = scene_of(frame.pixels) if self._scene is None else self._scene
-        looks = [
-            None if _cut_off(face.box, frame.pixels)
-            else thumbnail(frame.pixels, face.points, self.scheme)
-            for face in faces
-        ]  # fmt: skip
-        ids = self._tracker.update([face.box for face in faces], frame.seconds, scene, looks)
+        looks = [thumbnail(frame.pixels, face.points, self.scheme) for face in faces]
+        cut = [_cut_off(face.box, frame.pixels) for face in faces]
+        ids = self._tracker.update([f.box for f in faces], frame.seconds, scene, looks, cut)
         numbered = [replace(f, track=i) for f, i in zip(faces, ids, strict=True)]
         return sorted(numbered, key=lambda face: face.track)
 
