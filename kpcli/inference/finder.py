@@ -31,6 +31,8 @@ from kpcli.schemes import IBUG68
 from kpcli.sources import read_frames
 from kpcli.types import Face, FaceBox, Frame, FrameFaces, Pixels
 
+EDGE = 0.05
+"""A face so near to the picture's edge, in its sides, may go on behind it."""
 NESTED = 0.75
 """Share of a face's box inside another face's from which on the two are one face."""
 MAX_FRAMES = 16
@@ -250,7 +252,8 @@ class FaceFinder:
             return [replace(face, track=i) for i, face in enumerate(faces)]
         scene = scene_of(frame.pixels) if self._scene is None else self._scene
         looks = [thumbnail(frame.pixels, face.points, self.scheme) for face in faces]
-        ids = self._tracker.update([face.box for face in faces], frame.seconds, scene, looks)
+        cut = [_cut_off(face.box, frame.pixels) for face in faces]
+        ids = self._tracker.update([f.box for f in faces], frame.seconds, scene, looks, cut)
         numbered = [replace(f, track=i) for f, i in zip(faces, ids, strict=True)]
         return sorted(numbered, key=lambda face: face.track)
 
@@ -312,6 +315,14 @@ def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
             batch, held = [], 0
     if batch:
         yield batch
+
+
+def _cut_off(box: FaceBox, pixels: Pixels) -> bool:
+    """Whether the picture's edge cuts a face: the points behind it are guesses, so is its look."""
+    height, width = pixels.shape[:2]
+    near = EDGE * box.side
+    inside = box.left > near and box.top > near
+    return not (inside and box.right < width - 1 - near and box.bottom < height - 1 - near)
 
 
 def _one_each(faces: Sequence[Face]) -> list[Face]:

@@ -115,20 +115,23 @@ class Tracker:
         seconds: float,
         scene: Scene | None = None,
         looks: Sequence[Thumbnail | None] = (),
+        cut: Sequence[bool] = (),
     ) -> list[int]:
         """Ids of the boxes of the next frame, all different.
 
-        Without a scene there are no cuts; ``looks`` has a thumbnail a box, or nothing.
+        Without a scene there are no cuts; ``looks`` has a thumbnail a box, or nothing;
+        ``cut`` says which boxes the picture's edge cuts: their look is a guess.
         """
         memory = max(MEMORY, STEPS * (seconds - self._last)) if self._tracks else MEMORY
         self._tracks = [t for t in self._tracks if seconds - t.seen <= memory + 1e-6]
         self._last = seconds
         looks = looks or [None] * len(boxes)
+        cut = cut or [False] * len(boxes)
         pairs = []
         for t, track in enumerate(self._tracks):
             for b, (box, look) in enumerate(zip(boxes, looks, strict=True)):
                 fit = _fit(track, box, seconds, likeness(track.look, look))
-                if fit is not None and _may_be(track, fit, seconds, scene, look):
+                if fit is not None and _may_be(track, fit, seconds, scene, look, cut[b]):
                     pairs.append((fit, t, b))
         ids: dict[int, int] = {}
         taken: set[int] = set()
@@ -146,7 +149,12 @@ class Tracker:
 
 
 def _may_be(
-    track: _Track, fit: float, seconds: float, scene: Scene | None, look: Thumbnail | None
+    track: _Track,
+    fit: float,
+    seconds: float,
+    scene: Scene | None,
+    look: Thumbnail | None,
+    cut: bool,
 ) -> bool:
     """Whether a face that fits the track's place may be its face, for all that has changed."""
     if scene is None or track.scene is None:
@@ -157,6 +165,8 @@ def _may_be(
         return same_look and fit >= 1 + _OVERLAP_ACROSS_A_CUT
     stirred = float(np.abs(scene - track.scene).mean()) >= _STIR
     if alike is None or not (stirred and seconds - track.seen <= _SHORT):
+        return True
+    if cut and fit >= 1 + _OVERLAP_ACROSS_A_CUT:
         return True
     return same_look or (fit >= 1 + _THERE and alike >= _LIKE_ENOUGH)
 

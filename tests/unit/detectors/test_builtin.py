@@ -191,7 +191,9 @@ def test_other_sides_are_searched_in_full_only_where_a_probe_promises_a_face():
     lying = picture(240, 320, (30, 60, 130, 120))
     hopeless, promising = Leaning(-0.2, -0.1), Leaning(0.2, -0.1)
     for runtime in (hopeless, promising):
-        (face,) = FaceDetector(card(face_box="file"), runtime).detect([still(lying)])[0]
+        (face,) = FaceDetector(card(face_box="file"), runtime, least_score=0.43).detect(
+            [still(lying)]
+        )[0]
         assert face.score == pytest.approx(1 / (1 + np.exp(0.1)))
     assert len(promising.shapes) == len(hopeless.shapes) + 2  # one side, near and far
 
@@ -214,7 +216,7 @@ def test_boxes_that_agree_on_a_face_are_averaged_and_others_have_no_say():
                 numbers[0, :3] = encode(boxes, cells[:3])
             return {"score": score, "box": numbers, "landmark_box": numbers}
 
-    detector = FaceDetector(card(face_box="file"), Three(), size=256)
+    detector = FaceDetector(card(face_box="file"), Three(), size=256, least_score=0.43)
     ((found, scores),) = detector.arrays([np.zeros((256, 256, 3), np.uint8)], "box")
     np.testing.assert_allclose(scores, [0.8])
     overlap = 36 / 44
