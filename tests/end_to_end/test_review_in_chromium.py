@@ -47,7 +47,7 @@ def until(found: Callable[[], Any], what: str) -> Any:
 
 
 def text(tab: chromium.Browser, query: str) -> str:
-    return str(tab.run(f"return document.querySelector({json.dumps(query)}).textContent"))
+    return str(tab.run(f"return document.querySelector({json.dumps(query)})?.textContent ?? ''"))
 
 
 def drag(tab: chromium.Browser, start: tuple[float, float], by: tuple[int, int]) -> None:
