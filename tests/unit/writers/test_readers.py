@@ -16,6 +16,7 @@ import pytest
 
 from kpcli.catalogue import WRITERS
 from kpcli.images import write_image
+from kpcli.outputs import Outputs
 from kpcli.schemes import IBUG68
 from kpcli.types import Face, FaceBox, Frame, FrameFaces
 from kpcli.writers.frame_pictures import FramePictures
@@ -76,12 +77,14 @@ def faces_of(item: Any) -> list[Any]:
 def test_datumaro_reads_coco_with_its_pictures(tmp_path: Path) -> None:
     datumaro = pytest.importorskip("datumaro")
     write("coco", tmp_path)
-    pictures = FramePictures(tmp_path / "images", tmp_path)
+    (tmp_path / "staging").mkdir()
+    pictures = FramePictures(Outputs(tmp_path, "annotate"), tmp_path / "staging")
     for frame in frames():
-        source = tmp_path / "source.jpg"
+        source = tmp_path / "staging" / "source.jpg"
         pixels = np.full((240, 320, 3), 10 * frame.index, np.uint8)
         write_image(source, pixels)
         pictures.add(frame.file, Frame(source, frame.index, 0, pixels, frame.moving))
+    pictures.publish()
     dataset = datumaro.Dataset.import_from(str(tmp_path), "coco_person_keypoints")
     items = {item.id: item for item in dataset}
     assert set(items) == {"a/p", "b/ü", "v.mp4/000001", "v.mp4/000002", "v.mp4/000003"}
