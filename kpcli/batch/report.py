@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from kpcli.batch.ledger import MANIFEST, RUN, Ledger
 from kpcli.batch.outcome import DONE, FAILED, IGNORED, NO_FACE, PARTIAL, SKIPPED, FileResult
@@ -27,6 +27,9 @@ _NAMED = 5
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """What came of a run; owns the exit code."""
+
+    NOUN: ClassVar[str] = "face"
+    """What ``faces`` counts, in the summary."""
 
     out: Path
     planned: int
@@ -67,7 +70,8 @@ class Report:
 
     def _counted(self) -> list[str]:
         done = sum(self.counts.values())
-        lines = [f"{many(done, 'file')}, {many(self.frames, 'frame')}, {many(self.faces, 'face')}"]
+        counted = ((done, "file"), (self.frames, "frame"), (self.faces, self.NOUN))
+        lines = [", ".join(many(count, noun) for count, noun in counted)]
         words = {
             DONE: "with faces",
             NO_FACE: "without a face",

@@ -13,7 +13,9 @@ from kpcli.workflows.anonymise.rows import OUTPUT as COVERS
 
 @dataclass(frozen=True, kw_only=True)
 class Report(BatchReport):
-    """What came of a run; owns the exit code. ``faces`` are those that are covered."""
+    """What came of a run; owns the exit code. ``faces`` are places covered on a guess too."""
+
+    NOUN = "cover"
 
     doubtful: int = 0
     """Faces in leaks.csv."""
