@@ -21,6 +21,9 @@ from kpcli.types import Pixels
 MAX_PIXELS = 200_000_000
 """Most pixels of a picture that is decoded: a header can promise more memory than there is."""
 
+SHRINKINGS = (1, 2, 4, 8)
+"""Parts of its size at which a JPEG can be decoded: the fewer coefficients, the sooner."""
+
 SIDEWAYS = (5, 6, 7, 8)
 """EXIF orientations by which width and height change places."""
 
@@ -110,7 +113,7 @@ def orientation_of(image: Image.Image) -> int:
     return int(found) if found in range(1, 9) else 1
 
 
-def read_image(path: Path) -> Pixels:
+def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Pixels:
     """One picture as (H, W, 3) uint8 RGB, turned upright by its EXIF orientation.
 
     Alpha is blended over white, 16-bit and float gray are scaled to 8 bits, CMYK and palettes
@@ -120,10 +123,23 @@ def read_image(path: Path) -> Pixels:
     Raises
     ------
     InputError
-        If it is missing, empty, damaged or too large.
+        If it is missing, empty, damaged or larger than ``max_pixels``.
     """
-    with open_image(path) as image:
+    with open_image(path, max_pixels) as image:
         return decode_to_its_end(image, path)[0]
+
+
+def shrink(image: Image.Image, times: int) -> int:
+    """Have an open picture decoded at a part of its size, if its format can; at which part.
+
+    Each pixel is then the mean of so many along either side, by the DCT's own coefficients (ITU-T
+    T.81; libjpeg's ``scale_denom``).
+    """
+    if image.format != "JPEG" or times not in SHRINKINGS[1:]:
+        return 1
+    width, height = image.size
+    image.draft(image.mode, (width // times, height // times))
+    return times if image.size == (-(-width // times), -(-height // times)) else 1
 
 
 def decode(image: Image.Image, path: Path) -> Pixels:

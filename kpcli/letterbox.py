@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -36,14 +36,6 @@ class Letterbox:
             pixels = np.zeros((rows, columns, 3), np.uint8)
             pixels[: new[1], : new[0]] = scaled
         return cls(pixels, (new[0] / width, new[1] / height), new)
-
-    def smaller(self, share: float, multiple: int) -> Letterbox:
-        """The same picture with its long side at this share of what it is."""
-        columns, rows = self.filled
-        long_side = max(1, round(share * max(self.filled)))
-        small = Letterbox.fit(self.pixels[:rows, :columns], long_side, multiple)
-        scale = self.scale[0] * small.scale[0], self.scale[1] * small.scale[1]
-        return replace(small, scale=scale)
 
     def to_picture(self, boxes: Array) -> Array:
         """Letterbox pixels (..., 4) to pixels of the picture."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ class ModelCard:
     calibration: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def landmark_scheme(self) -> LandmarkScheme:
         return LandmarkScheme.from_json(self.scheme)
 

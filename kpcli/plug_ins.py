@@ -107,6 +107,14 @@ class GlancingDetector(Detector, Protocol):
         """Faces of each frame, best first; small ones may be missing."""
 
 
+@runtime_checkable
+class ShrinkingDetector(Detector, Protocol):
+    """One for which large pictures need not be read at their full size."""
+
+    def shrink(self, width: int, height: int) -> int:
+        """1, or 2: a picture of this size may be read at half of it, for nothing finer is seen."""
+
+
 class DetectorModule(Protocol):
     """What a module of `DETECTORS` offers."""
 

@@ -343,4 +343,15 @@ def five_points(points: NDArray[np.float32], scheme: LandmarkScheme) -> NDArray[
     """Eyes, nose tip, mouth corners (5, 2), or None where the scheme does not tell."""
     if not scheme.five:
         return None
-    return np.stack([points[list(g)].mean(axis=0) for g in scheme.five]).astype(np.float32)
+    members, starts, sizes = _members(scheme.five)
+    return (np.add.reduceat(points[members], starts, axis=0) / sizes).astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def _members(
+    five: tuple[Group, ...],
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Groups of points one after the other, where each begins, and of how many it is (G, 1)."""
+    sizes = np.array([len(group) for group in five])
+    members = np.array([i for group in five for i in group])
+    return members, np.cumsum(sizes) - sizes, sizes[:, None]

@@ -6,7 +6,7 @@ Pixels; origin at the centre of the top-left pixel; (x, y) order.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -130,7 +130,9 @@ class Reject:
 class Frame:
     """One decoded picture or video frame, upright, of square pixels, (H, W, 3) uint8 RGB.
 
-    ``index`` counts from 1; ``moving`` says that the source has several frames in time.
+    ``index`` counts from 1; ``moving`` says that the source has several frames in time. Of a
+    picture that was read at a 2nd, 4th or 8th of its size, ``shrunk`` is that number, ``full`` its
+    own (width, height), and ``reread`` reads all of it; see `kpcli.sources.read_frames`.
     """
 
     source: Path
@@ -138,6 +140,26 @@ class Frame:
     seconds: float
     pixels: Pixels
     moving: bool = False
+    shrunk: int = 1
+    full: tuple[int, int] | None = None
+    reread: Callable[[], Pixels] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the picture itself."""
+        return self.full or (self.pixels.shape[1], self.pixels.shape[0])
+
+    def whole(self) -> Frame:
+        """The same frame with all of its pixels, read once more if need be.
+
+        Raises
+        ------
+        InputError
+            If the file has changed and can no longer be read.
+        """
+        if self.reread is None:
+            return self
+        return Frame(self.source, self.index, self.seconds, self.reread(), self.moving)
 
     @classmethod
     def still(cls, source: Path, pixels: Pixels) -> Frame:
@@ -231,5 +253,5 @@ class FrameFaces:
     @classmethod
     def of(cls, frame: Frame, faces: tuple[Face, ...], file: str) -> FrameFaces:
         """The faces of a frame whose source is called ``file``."""
-        height, width = frame.pixels.shape[:2]
+        width, height = frame.size
         return cls(file, frame.index, frame.seconds, width, height, faces, frame.moving)

@@ -18,6 +18,7 @@ from kpcli.inference.upright import FacePredictor
 from kpcli.options import ALL_FRAMES, BatchOptions, FrameSelection
 from kpcli.sources import read_frames
 from kpcli.sources.room import shared_room
+from kpcli.sources.selection import Shrink, not_at_all
 from kpcli.types import Frame
 
 Heartbeat = Callable[[str], None]
@@ -156,7 +157,12 @@ def full_disk(job: Job) -> Iterator[None]:
 
 
 def noted_frames(
-    path: Path, note: Note, job: Job, beat: Heartbeat, selection: FrameSelection = ALL_FRAMES
+    path: Path,
+    note: Note,
+    job: Job,
+    beat: Heartbeat,
+    selection: FrameSelection = ALL_FRAMES,
+    shrink: Shrink = not_at_all,
 ) -> Iterator[Frame]:
     """The frames of a file, as far as they can be read; its problem goes into its note."""
     beat(note.result.file)
@@ -167,7 +173,7 @@ def noted_frames(
         note.result.size, note.result.mtime_ns = status.st_size, status.st_mtime_ns
         alive = partial(beat, note.result.file)
         room = shared_room(job.staging, alive)
-        for frame in read_frames(path, selection, limit, alive, room):
+        for frame in read_frames(path, selection, limit, alive, room, shrink):
             note.reading += time.perf_counter() - clock
             yield frame
             clock = time.perf_counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -35,9 +35,9 @@ GIVEN = False
 BUNDLE = "face_detector"
 LEAST_SCORE = 0.55
 """Scores are calibrated: of boxes with this score, about half are faces. The landmark model sees
-more of them and tells them from the others (``--min-confidence``). From here on, 23
-false faces are found in 195 pictures without a face, and 4 pass its gate; from 0.43 on, 39 and 4;
-of the true ones from 24 pixels, 515 and 520 pass (tests/benchmarks/false_alarms.py)."""
+more of them and tells them from the others (``--min-confidence``). From here on, 22
+false faces are found in 195 pictures without a face, and 3 pass its gate; of the true ones from 24
+pixels, 524 pass (tests/benchmarks/false_alarms.py)."""
 UPRIGHT = 0.9
 """With a face of this score a picture is taken to stand upright: faces on their side score less."""
 TURNED = 0.8
@@ -55,18 +55,18 @@ LARGEST_ZOOM = 4.0
 """Small pictures are enlarged so much at most."""
 BATCH = 4
 """Pictures at once: more find no room in the processor's cache."""
-GLANCE = 320
-"""Long side in pixels of the cheap look, of videos and of pictures that are no larger; nothing is
-enlarged for it."""
-CLEAR, CLEAR_SCORE = 24.0, 0.7
-"""Pixels (root of the area) and score of a face that the first look settles. A small picture is
-enlarged where there is a smaller or a less sure one, or none that is `UPRIGHT`."""
-DOUBT = 0.12
-"""Score from which on something in the first look may be a face."""
+CLEAR, CLEAR_SCORE = 16.0, 0.7
+"""Pixels (root of the area, at the coarse look's size) and score of a face that the coarse look
+settles."""
+DOUBT = 0.03
+"""Score from which on something in the coarse look may be a face. Where all that there is is clear
+and one face `UPRIGHT`, it is enough: so in 249 of 300 portraits of 640 pixels, of whose 279 faces
+it lacks 4, and in 139 of 592 pictures of WIDER FACE, 12 of 212: tests/benchmarks/coarse_look.py."""
 WHOLE = 160.0
 """Pixels at work up to which the network sees a face whole (root of its box's area)."""
-COARSE = 0.35
-"""Share of the working size at which larger faces are looked for."""
+COARSE = 0.4
+"""Share of the working size at which larger faces are looked for, and every picture first;
+nothing is enlarged for it."""
 VANISHING = 0.152
 """A picture that is scaled to less than this is looked at in tiles too, for its small faces; those
 of 12 megapixels, the most common ones, need none."""
@@ -116,20 +116,13 @@ class FaceDetector:
     def detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
         """Boxes tight around the landmarks; see `kpcli.plug_ins.Detector`.
 
-        Small pictures are looked at as they are first, and enlarged only where that saw small,
-        doubtful or no faces. Larger ones are not shrunk for a first look: of seven faces in
-        sample_images/wall_of_portraits.jpg it saw three, and was sure.
-        A picture in which no upright face is found for sure is searched again lying on either
-        side and upside down. The side whose best face scores highest counts, if it is sure too.
+        A coarse look comes first, and the fine one only where that saw small, doubtful or no
+        faces. A picture in which no upright face is found for sure is searched again lying on
+        either side and upside down. The side whose best face scores highest counts, if it is sure
+        too.
         """
         images = [frame.pixels for frame in frames]
-        small = [i for i, image in enumerate(images) if max(image.shape[:2]) <= GLANCE]
-        glances = dict(zip(small, self._glances([images[i] for i in small]), strict=True))
-        settled = {i: one.given(self._least_score) for i, one in glances.items() if _settled(one)}
-        unsettled = [i for i in range(len(images)) if i not in settled]
-        looked = self.arrays([images[i] for i in unsettled], self._output)
-        by_picture = settled | dict(zip(unsettled, looked, strict=True))
-        found = [by_picture[i] for i in range(len(images))]
+        found = [one.given(self._least_score) for one in self._where_needed(images)]
         for i, (_, scores) in enumerate(found):
             if max(scores, default=0.0) < UPRIGHT:
                 turned = self._turned(images[i])
@@ -138,16 +131,32 @@ class FaceDetector:
         return [face_boxes(*one) for one in found]
 
     def glance(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
-        """What the cheap look alone finds: no small faces, and none that lie on their side."""
-        glances = self._glances([frame.pixels for frame in frames])
-        return [face_boxes(*one.given(self._least_score)) for one in glances]
+        """What the coarse look alone finds: no small faces, and none that lie on their side."""
+        fitted = [self._coarse(frame.pixels) for frame in frames]
+        glances = self._search(fitted, self._output, self._least_score)
+        return [face_boxes(one.boxes, one.scores) for one in glances]
 
-    def _glances(self, images: Sequence[Pixels]) -> list[_Found]:
-        """The cheap look, with what it doubts."""
-        sizes = [min(GLANCE, self._size, max(image.shape[:2])) for image in images]
-        multiple = max(self._strides)
-        fitted = [Letterbox.fit(i, size, multiple) for i, size in zip(images, sizes, strict=True)]
-        return self._look(fitted, self._output, DOUBT)
+    def shrink(self, width: int, height: int) -> int:
+        """See `kpcli.plug_ins.ShrinkingDetector`."""
+        side = max(width, height)
+        # A quarter takes hardly less time than a half, and more faces are too small then.
+        return 2 if side >= 2 * self._size and not self._vanishing(side) else 1
+
+    def _where_needed(self, images: Sequence[Pixels]) -> list[_Found]:
+        """The coarse look's faces of pictures that it settles, else the fine one's too."""
+        coarse = [self._coarse(image) for image in images]
+        found = self._search(coarse, self._output, DOUBT)
+        unsettled = [
+            i
+            for i, (one, image) in enumerate(zip(found, images, strict=True))
+            if not _settled(one, max(coarse[i].scale)) or self._vanishing(max(image.shape))
+        ]
+        doubtful = [images[i] for i in unsettled]
+        fitted = [self._fit(image) for image in doubtful]
+        finer = self._fine(doubtful, fitted, [found[i] for i in unsettled], self._output)
+        for i, one in zip(unsettled, finer, strict=True):
+            found[i] = one
+        return found
 
     def _turned(self, image: Pixels) -> tuple[Array, Array]:
         """What there is in the picture turned by quarters, boxes in the picture as it is."""
@@ -171,18 +180,44 @@ class FaceDetector:
         what part of the working size is enough.
         """
         fitted = [self._fit(image, share) for image in images]
-        merged = self._look(fitted, output, self._least_score)
-        if share == 1.0:
-            merged = [self._finer(*one, output) for one in zip(images, merged, strict=True)]
+        coarse = [self._coarse(image, share) for image in images]
+        far = self._search(coarse, output, self._least_score)
+        merged = self._fine(images if share == 1.0 else (), fitted, far, output)
         return [(found.boxes, found.scores) for found in merged]
 
-    def _finer(self, image: Pixels, found: _Found, output: str) -> _Found:
-        """With the small faces of a picture so large that they vanish at the working size.
+    def _fine(
+        self,
+        images: Sequence[Pixels],
+        fitted: Sequence[Letterbox],
+        far: Sequence[_Found],
+        output: str,
+    ) -> list[_Found]:
+        """The faces of each picture, those that are too large by the coarse look.
 
-        Whoever asks for less than the usual size wants speed: then there are none.
+        ``images``: the pictures, if those so large that small faces vanish are to be looked at in
+        tiles.
         """
-        if self._size < DETECT_SIZE or self._size >= VANISHING * max(image.shape[:2]):
-            return found
+        near = self._search(fitted, output, self._least_score)
+        merged = []
+        for one, fine, coarse in zip(fitted, near, far, strict=True):
+            large = WHOLE / max(one.scale)
+            coarse = coarse.only(coarse.scores >= self._least_score)
+            small_ones = fine.only(fine.sizes < large)
+            merged.append(small_ones.joined(coarse.only(coarse.sizes >= 0.8 * large)))
+        for i, image in enumerate(images):
+            if self._vanishing(max(image.shape)):
+                merged[i] = self._finer(image, merged[i], output)
+        return merged
+
+    def _vanishing(self, side: int) -> bool:
+        """Whether a picture's long side is such that small faces vanish at the working size.
+
+        Whoever asks for less than the usual size wants speed: then none is.
+        """
+        return DETECT_SIZE <= self._size < VANISHING * side
+
+    def _finer(self, image: Pixels, found: _Found, output: str) -> _Found:
+        """With the small faces of a very large picture."""
         parts = tiles(image, round(DETECT_SIZE / FINEST), round(SHARED / FINEST))
         multiple = max(self._strides)
         fitted = [Letterbox.fit(p, round(max(p.shape) * FINEST), multiple) for _, _, p in parts]
@@ -192,19 +227,11 @@ class FaceDetector:
             found = found.joined(_whole(one, left, top, part, image))
         return found
 
-    def _look(self, fitted: Sequence[Letterbox], output: str, least: float) -> list[_Found]:
-        """The faces of each picture from a score on, those that are too large by a coarser look."""
-        multiple = max(self._strides)
-        near = self._search(fitted, output, least)
-        far = self._search([one.smaller(COARSE, multiple) for one in fitted], output, least)
-        merged = []
-        for one, fine, coarse in zip(fitted, near, far, strict=True):
-            large = WHOLE / max(one.scale)
-            small_ones = fine.only(fine.sizes < large)
-            merged.append(small_ones.joined(coarse.only(coarse.sizes >= 0.8 * large)))
-        return [
-            replace(found, scale=one.scale[0]) for found, one in zip(merged, fitted, strict=True)
-        ]
+    def _coarse(self, image: Pixels, share: float = 1.0) -> Letterbox:
+        """A picture at the coarse look's size, or as it is where that is less."""
+        side = max(image.shape[:2])
+        size = min(COARSE * share * self.zoom(image) * side, side)
+        return Letterbox.fit(image, max(1, round(size)), max(self._strides))
 
     def _search(self, fitted: Sequence[Letterbox], output: str, least: float) -> list[_Found]:
         """What there is in each picture; those of one shape run together."""
@@ -225,7 +252,7 @@ class FaceDetector:
         """Pixels at work a pixel of the picture."""
         return float(min(self._size / max(image.shape[:2]), LARGEST_ZOOM))
 
-    def _fit(self, image: Pixels, share: float) -> Letterbox:
+    def _fit(self, image: Pixels, share: float = 1.0) -> Letterbox:
         size = share * self.zoom(image) * max(image.shape[:2])
         return Letterbox.fit(image, max(1, round(size)), max(self._strides))
 
@@ -264,15 +291,11 @@ def size_feature(octaves: Array) -> Array:
 
 @dataclass(frozen=True)
 class _Found:
-    """Boxes (D, 4) as WIDER FACE has them, boxes to give (D, 4), scores (D,).
-
-    ``scale`` is pixels at work a pixel of the picture.
-    """
+    """Boxes (D, 4) as WIDER FACE has them, boxes to give (D, 4), scores (D,)."""
 
     wider: Array
     boxes: Array
     scores: Array
-    scale: float = 1.0
 
     @property
     def sizes(self) -> Array:
@@ -309,9 +332,9 @@ class _Found:
         ).suppressed()
 
 
-def _settled(glance: _Found) -> bool:
-    """Whether the cheap look is enough."""
-    scores, sizes = glance.scores, glance.sizes * glance.scale
+def _settled(coarse: _Found, scale: float) -> bool:
+    """Whether the coarse look, of ``scale`` pixels a pixel of the picture, is enough."""
+    scores, sizes = coarse.scores, coarse.sizes * scale
     clear = (scores >= CLEAR_SCORE) & (sizes >= CLEAR)
     return bool(max(scores, default=0.0) >= UPRIGHT and clear.all())
 

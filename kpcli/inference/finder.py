@@ -15,7 +15,7 @@ from kpcli.boxes import suppress
 from kpcli.catalogue import DETECTORS
 from kpcli.choices import checked
 from kpcli.detectors import create_detector
-from kpcli.images import read_image
+from kpcli.errors import InputError
 from kpcli.inference.appearance import thumbnail
 from kpcli.inference.head_pose import head_pose
 from kpcli.inference.identity import Scene, Tracker, same_scene, scene_of
@@ -26,9 +26,10 @@ from kpcli.inference.suitability import check_detector
 from kpcli.inference.upright import FacePredictor, Look, landmarks
 from kpcli.model_bundle import ModelBundle
 from kpcli.options import NO_SMOOTHING, FaceOptions
-from kpcli.plug_ins import Detector, GlancingDetector
+from kpcli.plug_ins import Detector, GlancingDetector, ShrinkingDetector
 from kpcli.schemes import IBUG68
 from kpcli.sources import read_frames
+from kpcli.sources.picture import picture_frames
 from kpcli.types import Face, FaceBox, Frame, FrameFaces, Pixels
 
 EDGE = 0.05
@@ -136,7 +137,9 @@ class FaceFinder:
             If the file cannot be read.
         """
         if isinstance(picture, (str, Path)):
-            frame = Frame.still(Path(picture), read_image(Path(picture)))
+            # As `kpcli annotate` reads it; of an animation, the first frame.
+            frame = next(picture_frames(Path(picture), shrink=self.shrink))
+            frame = replace(frame, moving=False)
         else:
             frame = Frame.still(Path(), np.asarray(picture, np.uint8))
         ((_, faces),) = self.find([frame])
@@ -153,6 +156,15 @@ class FaceFinder:
         for frame, faces in self.find(read_frames(Path(path))):
             yield FrameFaces.of(frame, faces, str(path))
 
+    def shrink(self, width: int, height: int) -> int:
+        """At which part of its size a picture may be read; see `kpcli.sources.read_frames`.
+
+        Faces that are then too small for the model's crops are cut from the picture read anew.
+        """
+        if isinstance(self._detector, ShrinkingDetector):
+            return self._detector.shrink(width, height)
+        return 1
+
     def find(self, frames: Iterable[Frame]) -> Iterator[Found]:
         """Each frame with its faces by id, in the order of the frames; memory is bounded.
 
@@ -160,8 +172,7 @@ class FaceFinder:
         """
         self._begin(None)
         for batch in _batches(frames):
-            at_once = [frame for frame in batch if not self._follows(frame)]
-            found = iter(self._predict(at_once, self._detect(at_once)))
+            found = iter(self._stills([frame for frame in batch if not self._follows(frame)]))
             for frame in batch:
                 if self._follows(frame):
                     yield frame, self.follow(frame)
@@ -173,7 +184,7 @@ class FaceFinder:
         if frame.source != self._tracked:
             self._begin(frame.source)
         if not self._follows(frame):
-            (faces,) = self._predict([frame], self._detect([frame]))
+            (faces,) = self._stills([frame])
             return self._given_out(frame, faces)
         return self._given_out(frame, self._where_they_went(frame))
 
@@ -193,7 +204,29 @@ class FaceFinder:
         if frame.moving and frame.source != self._tracked:
             self._begin(frame.source)
         numbered = self._numbered(frame, self._kept(faces))
-        return tuple(self._enriched(frame, face) for face in numbered)
+        near = _reread(frame) if numbered and self.options.measures else frame
+        return tuple(self._enriched(near, face) for face in numbered)
+
+    def _stills(self, frames: Sequence[Frame]) -> list[list[Face]]:
+        """The faces of frames that are for themselves, in pixels of the pictures."""
+        found = self._predict(frames, self._detect(frames))
+        faces = []
+        for frame, mine in zip(frames, found, strict=True):
+            coarse = [i for i, face in enumerate(mine) if frame.shrunk > 1 and self._coarse(face)]
+            large = [_enlarged(face, frame.shrunk) for face in mine]
+            if coarse:
+                near = _reread(frame)
+                boxes = [large[i].box if near.shrunk == 1 else mine[i].box for i in coarse]
+                (again,) = self._predict([near], [boxes])
+                for i, face in zip(coarse, again, strict=True):
+                    large[i] = _enlarged(face, near.shrunk)
+            faces.append(large)
+        return faces
+
+    def _coarse(self, face: Face) -> bool:
+        """Whether something that may be a face has fewer pixels than the model's crop."""
+        few = face.box.side * self.card.crop_scale < self.card.input_size
+        return few and face.confidence >= self.options.min_confidence / 2
 
     def _detect(self, frames: Sequence[Frame]) -> list[list[FaceBox]]:
         found = self._detector.detect(frames) if frames else []
@@ -220,13 +253,21 @@ class FaceFinder:
         follower = self._follower
         lost: set[int] = set()
         if not follower.due(seconds) and not self._changed(frame):
-            (faces,) = self._predict([frame], [follower.expected()])
+            faces = self._followed(frame, follower.expected())
             lost = follower.lost(faces)
             if not lost:
                 return follower.saw(faces, seconds)
         (detected,) = self._detect([frame])
-        (faces,) = self._predict([frame], [follower.joined(detected, seconds, lost)])
+        faces = self._followed(frame, follower.joined(detected, seconds, lost))
         return follower.saw(faces, seconds)
+
+    def _followed(self, frame: Frame, boxes: Sequence[FaceBox]) -> list[Face]:
+        """The faces where the follower says that they should be."""
+        looks = [
+            Look(frame.pixels, box, points=hint.points, sides=hint.sides)
+            for box, hint in zip(boxes, self._follower.hints(), strict=True)
+        ]
+        return landmarks(self._predictor, looks, self.options.batch_size)
 
     def _changed(self, frame: Frame) -> bool:
         """Whether a cheap look, where one is due, sees what the last frames did not."""
@@ -260,7 +301,7 @@ class FaceFinder:
     def _enriched(self, frame: Frame, face: Face) -> Face:
         """The face with its pose, its smoothed points and its measures, where they are wanted."""
         if self._pose:
-            height, width = frame.pixels.shape[:2]
+            width, height = frame.size
             face = replace(face, pose=head_pose(face.points, width, height))
         if self._smooth:
             points = face.points
@@ -315,6 +356,28 @@ def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
             batch, held = [], 0
     if batch:
         yield batch
+
+
+def _reread(frame: Frame) -> Frame:
+    """The frame with all its pixels; as it is, if its file has gone since."""
+    try:
+        return frame.whole()
+    except InputError:
+        return frame
+
+
+def _enlarged(face: Face, times: int) -> Face:
+    """The face in a picture of so many times the size."""
+    if times == 1:
+        return face
+    points = ((face.points + 0.5) * times - 0.5).astype(np.float32)
+    return replace(face, box=_box_enlarged(face.box, times), points=points)
+
+
+def _box_enlarged(box: FaceBox, times: int) -> FaceBox:
+    """The box in a picture of so many times the size."""
+    left, top, right, bottom = ((corner + 0.5) * times - 0.5 for corner in box.corners)
+    return FaceBox(left, top, right, bottom, box.score)
 
 
 def _cut_off(box: FaceBox, pixels: Pixels) -> bool:

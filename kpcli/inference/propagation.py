@@ -13,10 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
 
 from kpcli.geometry import landmark_box
 from kpcli.schemes import LandmarkScheme
-from kpcli.types import Face, FaceBox
+from kpcli.types import Face, FaceBox, Points
 
 LEAST_CONFIDENCE = 0.4
 """A followed face below this is lost."""
@@ -52,6 +55,18 @@ DRIFT = 0.12
 """Face sides by which landmarks may lie away from where they were expected before the detector is
 asked.
 """
+REFUSED, REFUSED_FOR = 0.1, 1.0
+"""Confidence below which what the detector found is no face from any side, and seconds for which
+only its upright side is looked at again."""
+
+
+class Hint(NamedTuple):
+    """What is known of a place: where the face's points should be, and whether it may be a face
+    that lies on its side.
+    """
+
+    points: Points | None
+    sides: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +79,17 @@ class _Followed:
     centre: tuple[float, float]
     glimpsed: bool = False
     """Whether the last cheap look saw it."""
+    points: Points | None = None
+    """Where its points should be."""
+    refused: bool = False
+    """Whether it was found to be no face a moment ago."""
 
     @classmethod
     def met(cls, box: FaceBox, seconds: float) -> _Followed:
         """A face that the detector has just found."""
         return cls(box, 0.0, seconds, box.centre)
 
-    def seen(self, box: FaceBox, sure: float) -> _Followed:
+    def seen(self, box: FaceBox, sure: float, points: Points) -> _Followed:
         """The same face a frame later, expected to go on as it went.
 
         Landmarks tremble with the box that they are predicted from: the box of a face that stands
@@ -82,10 +101,11 @@ class _Followed:
         length = math.hypot(dx, dy)
         share = max(0.0, 1 - UNREST * box.side / length) if length else 0.0
         if not share and _near(box, self.box):
-            return _Followed(self.box, sure, self.confirmed, (x, y), self.glimpsed)
+            return _Followed(self.box, sure, self.confirmed, (x, y), self.glimpsed, points)
         dx, dy = share * dx, share * dy
+        points = points + np.array([dx, dy], points.dtype)
         ahead = FaceBox(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy, box.score)
-        return _Followed(ahead, sure, self.confirmed, (x, y), self.glimpsed)
+        return _Followed(ahead, sure, self.confirmed, (x, y), self.glimpsed, points)
 
 
 def _near(box: FaceBox, other: FaceBox) -> bool:
@@ -144,6 +164,7 @@ class Follower:
         self._looked = self._glanced = -math.inf
         self._faces: list[_Followed] = []
         self._tried: list[_Followed] = []
+        self._refused: list[tuple[FaceBox, float]] = []
 
     def due(self, seconds: float) -> bool:
         """Whether the detector must look at the next frame, at this time."""
@@ -197,10 +218,22 @@ class Follower:
             for i, face in enumerate(old)
             if i not in partner.values() and seconds - face.confirmed <= UNCONFIRMED
         ]
+        self._refused = [r for r in self._refused if seconds - r[1] <= REFUSED_FOR]
+        no_faces = [box for box, _ in self._refused]
+        new = [
+            replace(face, refused=True)
+            if k not in partner and _any_same(face.box, no_faces)
+            else face
+            for k, face in enumerate(new)
+        ]
         self._tried = new + unseen
         self._age = 0
         self._looked = self._glanced = seconds
         return [face.box for face in self._tried]
+
+    def hints(self) -> list[Hint]:
+        """What is known of each place that `expected` or `joined` gave last."""
+        return [Hint(t.points, t.points is None and not t.refused) for t in self._tried]
 
     def lost(self, faces: Sequence[Face], drift: float = DRIFT) -> set[int]:
         """Places of the faces, predicted where they were expected, that are not there."""
@@ -231,7 +264,9 @@ class Follower:
                 sure = face.confidence if confirmed else tried.sure
                 box = self._box(face)
                 assert box is not None, "a face without a box is lost"
-                self._faces.append(tried.seen(box, sure))
+                self._faces.append(tried.seen(box, sure, face.points))
+            elif confirmed and not tried.refused and face.confidence < REFUSED:
+                self._refused.append((tried.box, seconds))
             if confirmed or i not in gone:
                 kept.append(face)
         self._age += 1

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from kpcli.geometry import REFERENCE_FIVE, CropTransform, similarity, turned_box
 from kpcli.model_bundle import ModelCard
 from kpcli.schemes import five_points
-from kpcli.types import Face, FaceBox, Pixels
+from kpcli.types import Face, FaceBox, Pixels, Points
 
 TURNED = 15.0
 """Degrees by which a face may lean in the crop before it is cut again, set upright."""
@@ -54,13 +54,16 @@ class Look:
     """A face in a frame (H, W, 3), and how to cut it.
 
     ``turn`` is by how many degrees it is turned clockwise for the crop, and ``shift`` moves the
-    crop's centre, in box sides.
+    crop's centre, in box sides. ``points`` is where the points should be, if that is known: a face
+    that leans is then cut upright at once. Only with ``sides`` it may be looked at from all four.
     """
 
     frame: Pixels
     box: FaceBox
     turn: float = 0.0
     shift: tuple[float, float] = (0.0, 0.0)
+    points: Points | None = None
+    sides: bool = True
 
     def transform(self, card: ModelCard) -> CropTransform:
         """From the frame to the model's crop."""
@@ -71,8 +74,8 @@ class Look:
 
 def landmarks(predictor: FacePredictor, looks: Sequence[Look], batch_size: int = 64) -> list[Face]:
     """The faces in the boxes of the looks, each by the look of which the model is surest."""
-    seen = list(_see(predictor, looks, batch_size))
-    best = list(looks)
+    best = [_as_it_leaned(look, predictor.card) for look in looks]
+    seen = list(_see(predictor, best, batch_size))
     for others, margin in ((_sides, SURER), (_upright, 0.0)):
         again = [
             (i, look)
@@ -100,21 +103,34 @@ def _see(predictor: FacePredictor, looks: Sequence[Look], batch_size: int) -> It
 
 def _sides(look: Look, face: Face, card: ModelCard) -> Iterator[Look]:
     """An unsure face lying on either side and upside down."""
-    if face.confidence < UNSURE:
+    if look.sides and face.confidence < UNSURE:
         for quarter in (90.0, 180.0, 270.0):
             yield replace(look, turn=look.turn + quarter)
 
 
 def _upright(look: Look, face: Face, card: ModelCard) -> Iterator[Look]:
     """A turned face, set upright by its points."""
-    five = five_points(face.points, card.landmark_scheme)
+    again = _set_upright(look, face.points, card)
+    if again is not None:
+        yield again
+
+
+def _as_it_leaned(look: Look, card: ModelCard) -> Look:
+    """The look, turned as the points are expected to be."""
+    known = None if look.points is None else _set_upright(look, look.points, card)
+    return known or look
+
+
+def _set_upright(look: Look, points: Points, card: ModelCard) -> Look | None:
+    """How a face with these points is cut upright; None where the look shows it so."""
+    five = five_points(points, card.landmark_scheme)
     if five is None or not np.ptp(five, axis=0).all():
-        return
+        return None
     matrix = similarity(REFERENCE_FIVE, five)
     turn = -math.degrees(math.atan2(matrix[1, 0], matrix[0, 0]))
     if abs((turn - look.turn + 180) % 360 - 180) <= TURNED:
-        return
+        return None
     box, shift = look.box, look.shift
     if card.face_box == "landmarks":  # the box of a turned face is that of its turned points
-        box, shift = turned_box(face.points, box, card.landmark_scheme, turn)
-    yield Look(look.frame, box, turn, shift)
+        box, shift = turned_box(points, box, card.landmark_scheme, turn)
+    return replace(look, box=box, turn=turn, shift=shift)

@@ -11,6 +11,7 @@ from kpcli.media import VIDEO, kind_of
 from kpcli.options import ALL_FRAMES, FrameSelection
 from kpcli.sources.folder import is_media, is_video
 from kpcli.sources.room import Room, unlimited
+from kpcli.sources.selection import Shrink, not_at_all
 from kpcli.types import Frame
 
 
@@ -20,12 +21,15 @@ def read_frames(
     max_pixels: int = MAX_PIXELS,
     passed: Callable[[], None] = lambda: None,
     room: Room = unlimited,
+    shrink: Shrink = not_at_all,
 ) -> Iterator[Frame]:
     """The frames of one media file; of a still picture, its one frame.
 
     What the file is, its content says; the ending counts where that says nothing. A file whose
     frames have more than ``max_pixels`` is refused before any is decoded. ``passed`` is called
     for what is read and not wanted: a heartbeat; ``room`` is held while a picture is in hand.
+    ``shrink`` says, of a picture's width and height, at which part of its size it may be decoded;
+    what has a format that can then has `Frame.shrunk`.
 
     Raises
     ------
@@ -41,4 +45,4 @@ def read_frames(
         return video_frames(path, selection, max_pixels, passed)
     from kpcli.sources.picture import picture_frames
 
-    return picture_frames(path, selection, max_pixels, passed, room)
+    return picture_frames(path, selection, max_pixels, passed, room, shrink)

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
 from kpcli.errors import InputError
-from kpcli.images import MAX_PIXELS, check_size, decode, decode_to_its_end, open_image
+from kpcli.images import (
+    MAX_PIXELS,
+    SIDEWAYS,
+    check_size,
+    decode,
+    decode_to_its_end,
+    open_image,
+    orientation_of,
+    read_image,
+)
+from kpcli.images import shrink as shrink_to
 from kpcli.options import ALL_FRAMES, FrameSelection
 from kpcli.sources.room import Room, unlimited
-from kpcli.sources.selection import FrameChooser
+from kpcli.sources.selection import FrameChooser, Shrink, not_at_all
 from kpcli.types import Frame
 
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
@@ -37,12 +48,14 @@ def picture_frames(
     max_pixels: int = MAX_PIXELS,
     passed: Callable[[], None] = lambda: None,
     room: Room = unlimited,
+    shrink: Shrink = not_at_all,
 ) -> Iterator[Frame]:
     """The frame of a still picture (index 1, 0 seconds), or the selected ones of several.
 
     An animation's times are the sums of its frames' durations; the pages of a TIFF come one a
     second, less its thumbnails and masks. ``passed`` is called for frames that are passed over;
-    ``room`` is held while a picture is decoded, and until the next is asked for.
+    ``room`` is held while a picture is decoded, and until the next is asked for; ``shrink`` is
+    that of `kpcli.sources.read_frames`.
 
     Raises
     ------
@@ -55,8 +68,14 @@ def picture_frames(
             if _has_several(image):
                 yield from _several(image, path, FrameChooser(selection), max_pixels, passed)
                 return
+            full = image.size[::-1] if orientation_of(image) in SIDEWAYS else image.size
+            times = shrink_to(image, shrink(*full))
             pixels, lacking = decode_to_its_end(image, path)
-        yield Frame(path, 1, 0.0, pixels)  # Pillow's own copy of it is gone
+        if lacking or times == 1:
+            yield Frame(path, 1, 0.0, pixels)  # Pillow's own copy of it is gone
+        else:
+            reread = partial(read_image, path, max_pixels)
+            yield Frame(path, 1, 0.0, pixels, shrunk=times, full=full, reread=reread)
     if lacking:
         raise InputError(f"{path}: the picture ends early", actual=lacking)
 

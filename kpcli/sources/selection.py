@@ -1,8 +1,18 @@
-"""Which frames of a video or animation are wanted."""
+"""Which frames of a video or animation are wanted, and how large a picture."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from kpcli.options import FrameSelection
+
+Shrink = Callable[[int, int], int]
+"""Given a picture's width and height, at which part of its size it is read: 1; 2 for a half ..."""
+
+
+def not_at_all(width: int, height: int) -> int:
+    """Pictures at their full size."""
+    return 1
 
 
 class FrameChooser:

@@ -64,7 +64,7 @@ class FramePictures:
         if not frame.moving and (ending.lower() not in KEPT or _upright(frame.source)):
             shutil.copyfile(frame.source, temporary)
         else:
-            write_image(temporary, frame.pixels)
+            write_image(temporary, frame.whole().pixels)
         if len(self._waiting) >= HELD:
             self.publish()
 

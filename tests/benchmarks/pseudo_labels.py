@@ -1,13 +1,14 @@
 """Faces of unlabelled pictures, labelled by a model that sees each several times: COCO key points.
 
 Usage: python tests/benchmarks/pseudo_labels.py PICTURES OUT --held-out FACES.csv
-       [--count N] [--turned N] [--model large] [--seed 0] [--side 256]
+       [--count N] [--turned N] [--model large ...] [--seed 0] [--side 256]
 
 Of PICTURES' files, in random order, the detector's faces are labelled until there are --count of
 them and --turned more whose head is turned by 25 degrees or more. A face is cut by its first
-points, looked at in `LOOKS` (also mirrored), and gets the mean. Where the looks disagree by more
-than `AGREED` of the box's side, or the model expects no better, the point is marked v 1: kpcli
-train --soft-weight counts it less. Nothing is left out for low confidence but what is no face.
+points, looked at in `LOOKS` (also mirrored) by every --model, and gets the mean. Where the looks
+disagree by more than `AGREED` of the box's side, or the models expect no better, the point is
+marked v 1: kpcli train --soft-weight counts it less. Nothing is left out for low confidence but
+what is no face.
 
 A face that looks like a val or test face of FACES.csv (one or more) is left out, and every
 picture of WIDER FACE that such a face of WFLW was cut from (`X_12_0.jpg` from `X_12.jpg`): the
@@ -40,7 +41,7 @@ from kpcli.inference.predictor import Predictor
 from kpcli.inference.upright import Look, landmarks
 from kpcli.model_bundle import ModelBundle
 from kpcli.schemes import five_points
-from kpcli.types import Frame, Pixels, Points
+from kpcli.types import FaceBox, Frame, Pixels, Points
 from kpcli.workflows.prepare.duplicates import (
     MAX_DISTANCE,
     MIN_CORRELATION,
@@ -65,14 +66,14 @@ def main() -> None:
     parser.add_argument("--held-out", type=Path, action="append", required=True)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--turned", type=int, default=0)
-    parser.add_argument("--model", default="large")
+    parser.add_argument("--model", action="append", help="the first also finds the face")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--names", help="only files whose name matches this glob", default="*")
     options = parser.parse_args()
     files = sorted(p for p in options.pictures.rglob(options.names) if p.suffix.lower() == ".jpg")
     order = np.random.default_rng(options.seed).permutation(len(files))
-    teacher = Teacher(options.model)
+    teacher = Teacher(*options.model or ["large"])
     held_out = HeldOut(options.held_out)
     writer = Writer(options.out, options.side, teacher)
     wanted = {False: options.count, True: options.turned}
@@ -102,12 +103,11 @@ def yaw_of(points: Points) -> float:
 
 
 class Teacher:
-    """A bundle that looks at faces more than once."""
+    """One bundle or several of one mark-up, that look at faces more than once."""
 
-    def __init__(self, model: str) -> None:
-        self.predictor = Predictor(ModelBundle.open(model), threads=1)
-        self.card = self.predictor.card
-        self.scheme = self.card.landmark_scheme
+    def __init__(self, *models: str) -> None:
+        self.predictors = [Predictor(ModelBundle.open(m), threads=1) for m in models]
+        self.scheme = self.predictors[0].card.landmark_scheme
         self.detector = create(None)
 
     def first_looks(self, path: Path) -> Iterator[tuple[Pixels, Points]]:
@@ -117,7 +117,7 @@ class Teacher:
             return
         (boxes,) = self.detector.detect([Frame.still(path, pixels)])
         boxes = [b for b in boxes if b.side >= SMALLEST]
-        for seen in landmarks(self.predictor, [Look(pixels, b) for b in boxes]):
+        for seen in landmarks(self.predictors[0], [Look(pixels, b) for b in boxes]):
             if seen.confidence >= LEAST:
                 yield pixels, seen.points
 
@@ -130,12 +130,23 @@ class Teacher:
             matrix = similarity(REFERENCE_FIVE, five)
             turn = -float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
             turn = turn if abs(turn) > 15 else 0.0
+        every = [self._looks(p, pixels, box, turn) for p in self.predictors]
+        looks, scores, confidences = (np.concatenate(v) for v in zip(*every, strict=True))
+        spread = np.linalg.norm(looks.std(axis=0), axis=-1) / box.side
+        sure = (spread <= AGREED) & (scores.mean(axis=0) >= SURE)
+        return looks.mean(axis=0).astype(np.float32), sure, float(confidences.mean())
+
+    def _looks(
+        self, predictor: Predictor, pixels: Pixels, box: FaceBox, turn: float
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Points (L, N, 2), their confidences (L, N) and the face's (L,), of each of `LOOKS`."""
+        size, crop_scale = predictor.card.input_size, predictor.card.crop_scale
         cuts = [
-            (mirror, CropTransform.from_box(box, self.card.input_size, self.card.crop_scale * scale,
+            (mirror, CropTransform.from_box(box, size, crop_scale * scale,
                                             rotation=turn, shift=(x, y), mirror=mirror))
             for scale, x, y in LOOKS for mirror in (False, True)
         ]  # fmt: skip
-        faces = self.predictor.predict(np.stack([t.to_crop(pixels) for _, t in cuts]))
+        faces = predictor.predict(np.stack([t.to_crop(pixels) for _, t in cuts]))
         looks = np.stack([
             t.to_frame(flip_points(unit, self.scheme) if mirror else unit)
             for (mirror, t), unit in zip(cuts, faces.unit, strict=True)
@@ -144,9 +155,7 @@ class Teacher:
             s[list(self.scheme.flip_order)] if mirror else s
             for (mirror, _), s in zip(cuts, faces.point_confidences, strict=True)
         ])  # fmt: skip
-        spread = np.linalg.norm(looks.std(axis=0), axis=-1) / box.side
-        sure = (spread <= AGREED) & (scores.mean(axis=0) >= SURE)
-        return looks.mean(axis=0).astype(np.float32), sure, float(faces.confidence.mean())
+        return looks, scores, faces.confidence
 
 
 class HeldOut:

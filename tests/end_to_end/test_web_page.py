@@ -59,9 +59,10 @@ def points(row: pd.Series, n: int) -> np.ndarray:
 def test_its_csv_is_that_of_annotate(page: Page, tmp_path: Path, sample_images: Path) -> None:
     source = tmp_path / "in"
     source.mkdir()
-    chosen = [*sorted((sample_images / "portraits").iterdir()),
-              sample_images / "wall_of_portraits.jpg"]  # fmt: skip
-    pictures = [Path(shutil.copy(path, source)) for path in chosen]
+    portraits = sorted((sample_images / "portraits").iterdir())
+    pictures = [Path(shutil.copy(path, source)) for path in portraits]
+    pictures.append(source / "wall.png")
+    Image.open(sample_images / "wall_of_portraits.jpg").save(pictures[-1])
     sideways = Image.open(pictures[0])
     exif = sideways.getexif()
     exif[274] = 6
@@ -80,7 +81,9 @@ def test_its_csv_is_that_of_annotate(page: Page, tmp_path: Path, sample_images: 
     pd.testing.assert_frame_equal(found[keys], expected[keys])
     for (_, ours), (_, theirs) in zip(found.iterrows(), expected.iterrows(), strict=True):
         off = np.linalg.norm(points(ours, 68) - points(theirs, 68), axis=1)
-        assert off.max() < 0.5, theirs["file"]
+        side = max(theirs["right"] - theirs["left"], theirs["bottom"] - theirs["top"])
+        # annotate reads JPEG files from 1280 pixels at half their size, which browsers cannot.
+        assert off.max() < max(0.5, 0.004 * side), theirs["file"]
         assert abs(ours["confidence"] - theirs["confidence"]) < 0.01
     for name, limit in LIMITS.items():
         assert (found[name] - expected[name]).abs().max() < limit, name

@@ -4,7 +4,6 @@ import os
 import random
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -14,7 +13,7 @@ import pytest
 from helpers.dataset_builders import picture
 from PIL import Image
 
-from kpcli import colours, images
+from kpcli import colours
 from kpcli.errors import InputError
 from kpcli.images import open_image, read_image, write_image
 
@@ -169,6 +168,7 @@ def test_strips_are_seamless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     Image.fromarray(wide).save(tmp_path / "b.png")
     whole = [read_image(tmp_path / name) for name in ("a.png", "b.png")]
     monkeypatch.setattr(colours, "STRIP", 40)
+    monkeypatch.setattr(colours, "SMALL", 40)
     for name, pixels in zip(("a.png", "b.png"), whole, strict=True):
         np.testing.assert_array_equal(read_image(tmp_path / name), pixels)
 
@@ -262,10 +262,7 @@ def test_names_that_no_file_can_have(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP"])
-def test_damaged_bytes_never_raise_anything_else(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(images, "open_image", partial(open_image, max_pixels=1_000_000))
+def test_damaged_bytes_never_raise_anything_else(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "a"
     Image.fromarray(RGB).save(path, format=kind)
     whole = path.read_bytes()
@@ -277,7 +274,7 @@ def test_damaged_bytes_never_raise_anything_else(
             raw[pick.randrange(pick.choice((40, len(raw))))] = pick.randrange(256)
         path.write_bytes(raw[: pick.choice((len(raw), pick.randrange(len(raw))))])
         try:
-            assert read_image(path).shape[2] == 3
+            assert read_image(path, max_pixels=1_000_000).shape[2] == 3
         except InputError:
             refused += 1
     assert refused > 0

@@ -100,7 +100,8 @@ class Crops:
             self._drop_old(name)
         if frame.moving and number % self._options.crop_every:
             return faces
-        made = tuple(self._write(name, frame, face) for face in faces)
+        near = frame.whole() if faces else frame
+        made = tuple(self._write(name, near, face) for face in faces)
         if len(self._waiting) >= HELD:
             self.publish()
         return made

@@ -31,6 +31,7 @@ from kpcli.model_bundle import ModelBundle
 from kpcli.options import AUTO, AnnotateOptions
 from kpcli.outputs import Outputs, writer
 from kpcli.runtimes import usable
+from kpcli.sources.selection import Shrink
 from kpcli.types import Face, Frame, FrameFaces
 from kpcli.workflows.annotate.crops import Crops
 from kpcli.workflows.annotate.overlays import Overlays
@@ -102,7 +103,7 @@ def _annotated(chunk: Chunk, job: AnnotateJob, finder: FaceFinder, beat: Heartbe
         notes[job.root / name].problem = reason
     rows = job.staging / f"rows-{os.getpid()}-{chunk.number}.csv"
     with rows_file(rows, job) as file, _Recorder(job, finder, notes, file) as recorder:
-        for frame, faces in finder.find(_frames(notes, job, beat)):
+        for frame, faces in finder.find(_frames(notes, job, beat, finder.shrink)):
             recorder.record(frame, faces)
     other = time.perf_counter() - begun - sum(note.reading for note in notes.values())
     frames = max(1, sum(note.result.frames for note in notes.values()))
@@ -110,11 +111,13 @@ def _annotated(chunk: Chunk, job: AnnotateJob, finder: FaceFinder, beat: Heartbe
     return ChunkResult(chunk.number, rows, results, finder.runtime_line)
 
 
-def _frames(notes: Mapping[Path, _Note], job: AnnotateJob, beat: Heartbeat) -> Iterator[Frame]:
+def _frames(
+    notes: Mapping[Path, _Note], job: AnnotateJob, beat: Heartbeat, shrink: Shrink
+) -> Iterator[Frame]:
     """The frames of all files, one after the other; a file's problem goes into its note."""
     for path, note in notes.items():
         if not note.problem:
-            yield from noted_frames(path, note, job, beat, job.options.frames)
+            yield from noted_frames(path, note, job, beat, job.options.frames, shrink)
 
 
 class _Recorder:
@@ -144,7 +147,7 @@ class _Recorder:
         """Add one frame's rows, and draw it."""
         note = self._notes[frame.source]
         result = note.result
-        height, width = frame.pixels.shape[:2]
+        width, height = frame.size
         if note is not self._current:
             self._end_file()
             self._current = note
@@ -164,7 +167,7 @@ class _Recorder:
                 self._pictures.add(result.file, frame)
         if self._overlays is not None and not note.no_overlay:  # which draws on the pixels
             with self._noting(note, self._overlays):
-                self._overlays.add(result.file, frame, faces)
+                self._overlays.add(result.file, frame.whole(), faces)
 
     def _end_file(self) -> None:
         note = self._current

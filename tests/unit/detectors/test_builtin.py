@@ -96,22 +96,35 @@ def test_the_landmark_box_of_a_small_face_lies_in_its_wider_box_as_those_of_othe
 
 def test_large_faces_come_from_the_smaller_picture_and_only_once():
     pixels = picture(640, 640, (100, 100, 500, 500))
-    runtime = Bright()
+    runtime = Bright(1.0)
     (face,) = FaceDetector(card(face_box="file"), runtime).detect([still(pixels)])[0]
     assert (face.left, face.bottom) == pytest.approx((99.5, 499.5), abs=4)
-    assert [shape[1] for shape in runtime.shapes] == [640, 256]
+    assert [shape[1] for shape in runtime.shapes[:2]] == [256, 640]
 
 
-def test_a_small_picture_is_enlarged_only_for_small_doubtful_or_no_faces():
-    small, large = picture(320, 320, (50, 50, 65, 65)), picture(320, 320, (50, 50, 250, 250))
-    full = [320, 128, 640, 256]
+@pytest.mark.parametrize("side", [640, 200])
+def test_the_coarse_look_is_enough_but_for_small_doubtful_or_no_faces(side):
+    part = [round(side * share) for share in (0.15, 0.15, 0.8, 0.8)]
+    large, small = picture(side, side, part), picture(side, side, [*part[:2], *np.add(part[:2], 9)])
+    coarse = min(side, 256)
+    coarse += -coarse % 64
     for pixels, logit, sizes in (
-        (large, 4.0, [320, 128]), (small, 4.0, full), (large, -4.0, full), (large, 1.0, full),
+        (large, 4.0, [coarse]), (small, 4.0, [coarse, 640]), (large, -4.0, [coarse, 640]),
+        (large, 1.0, [coarse, 640]),
     ):  # fmt: skip
         runtime = Bright(logit)
         FaceDetector(card(face_box="file"), runtime).detect([still(pixels)])
         shapes = [shape[1] for shape in runtime.shapes]
-        assert shapes[:4] == sizes
+        assert shapes[:2] == sizes
+
+
+def test_a_picture_that_needs_tiles_gets_them_whatever_the_coarse_look_says():
+    runtime = Bright()
+    detector = FaceDetector(card(face_box="file"), runtime)
+    detector.detect([still(picture(4400, 300, (0, 0, 300, 4400)))])
+    assert len(runtime.shapes) > 2
+    assert [detector.shrink(*size) for size in ((300, 4400), (4000, 3000), (1280, 9), (1279, 9))] \
+        == [1, 2, 2, 1]  # fmt: skip
 
 
 def test_the_small_faces_of_a_large_picture_are_found(sample_images: Path):
@@ -127,7 +140,7 @@ def test_the_glance_of_a_video_takes_no_full_look():
         [still(picture(640, 640, (100, 100, 500, 500)))]
     )[0]
     assert (face.left, face.bottom) == pytest.approx((99.5, 499.5), abs=4)
-    assert [shape[1] for shape in runtime.shapes] == [320, 128]
+    assert [shape[1] for shape in runtime.shapes] == [256]
 
 
 class Lying(Bright):
@@ -244,8 +257,8 @@ def test_small_boxes_are_trusted_less_where_the_card_says_so(side, octaves):
 
 def test_small_pictures_are_not_blown_up_without_limit():
     runtime = Bright()
-    FaceDetector(card(), runtime).detect([still(picture(30, 30, (5, 5, 25, 25)))])
-    assert runtime.shapes[2:4] == [(1, 128, 128, 3), (1, 64, 64, 3)], "30 pixels, fourfold"
+    FaceDetector(card(), runtime).detect([still(picture(30, 30, (5, 5, 15, 15)))])
+    assert runtime.shapes[:2] == [(1, 64, 64, 3), (1, 128, 128, 3)], "30 pixels, fourfold"
 
 
 def test_no_pictures_no_faces():
@@ -254,8 +267,8 @@ def test_no_pictures_no_faces():
 
 def test_the_size_is_the_long_side_at_work():
     runtime = Bright()
-    FaceDetector(card(), runtime, 320).detect([still(picture(900, 600, (100, 100, 500, 500)))])
-    assert runtime.shapes == [(1, 320, 256, 3), (1, 128, 128, 3)]
+    FaceDetector(card(), runtime, 320).detect([still(picture(900, 600, (100, 100, 115, 115)))])
+    assert runtime.shapes[:2] == [(1, 128, 128, 3), (1, 320, 256, 3)]
     assert Letterbox.fit(np.zeros((900, 600, 3), np.uint8), 320, 64).scale[0] == pytest.approx(
         213 / 600
     )

@@ -148,6 +148,29 @@ def test_lost_faces_are_given_up() -> None:
     assert follower.joined([box(300)], 0.1, lost={0}) == [box(300)]
 
 
+def test_of_a_followed_face_it_is_known_where_its_points_should_be() -> None:
+    follower = following(100, every=9)
+    for i in range(1, 4):
+        follower.expected()
+        (hint,) = follower.hints()
+        assert not hint.sides, "how it leans is known"
+        follower.saw([face(100 + 12 * i)], i / 10)
+    (ahead,) = follower.expected()
+    (hint,) = follower.hints()
+    assert hint.points is not None
+    assert hint.points[:, 0].min() == pytest.approx(ahead.left)
+
+
+def test_what_was_no_face_from_any_side_is_looked_at_upright_for_a_second() -> None:
+    follower = Follower(1, SCHEME)
+    sides = []
+    for seconds in (0.0, 0.4, 0.8, 1.2, 1.6):
+        follower.joined([box(100), box(300)], seconds)
+        sides.append([hint.sides for hint in follower.hints()])
+        follower.saw([face(100, confidence=0.02), face(300, confidence=0.2)], seconds)
+    assert sides == [[True, True], [False, True], [False, True], [True, True], [False, True]]
+
+
 def glimpse(*xs: float) -> list[FaceBox]:
     """What the cheap look sees: boxes that are roughly where the faces are."""
     return [FaceBox(x + 6, 46, x + 68, 112, 0.8) for x in xs]

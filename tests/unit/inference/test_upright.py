@@ -128,3 +128,22 @@ def test_points_that_coincide_give_no_turn() -> None:
     reader = Nothing()
     landmarks(reader, [Look(frame, box_of(points))])
     assert reader.crops == 1
+
+
+@pytest.mark.parametrize("turn", [0, 40, 120])
+def test_a_face_whose_lean_is_known_is_seen_upright_at_once(turn: float) -> None:
+    frame, points = drawn(turn)
+    reader = DotReader()
+    look = Look(frame, box_of(points), points=points.astype(np.float32), sides=False)
+    (face,) = landmarks(reader, [look])
+    assert reader.crops == 1
+    assert face.box == look.box
+    np.testing.assert_allclose(face.points, points, atol=1.5)
+
+
+def test_only_where_it_may_the_face_is_looked_at_from_all_sides() -> None:
+    frame, points = drawn(180)
+    for sides, crops in ((True, 4), (False, 1)):
+        reader = DotReader()
+        landmarks(reader, [Look(frame, box_of(points), sides=sides)])
+        assert reader.crops >= crops if sides else reader.crops == crops

@@ -17,6 +17,44 @@ def test_a_still_picture_is_one_frame(tmp_path: Path) -> None:
     np.testing.assert_array_equal(frame.pixels, picture(20, 10))
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_jpeg_may_be_read_at_half_its_size(tmp_path: Path, orientation: int) -> None:
+    smooth = picture(61, 41, seed=3)
+    image = Image.fromarray(smooth).resize((321, 483))
+    exif = Image.Exif()
+    exif[274] = orientation
+    for ending in ("jpg", "png"):
+        image.save(tmp_path / f"a.{ending}", quality=95, exif=exif)
+    asked = []
+
+    def half(width: int, height: int) -> int:
+        asked.append((width, height))
+        return 2
+
+    (frame,) = read_frames(tmp_path / "a.jpg", shrink=half)
+    (whole,) = read_frames(tmp_path / "a.jpg")
+    size = (321, 483) if orientation == 1 else (483, 321)
+    assert frame.size == whole.size == asked[0] == size
+    assert (frame.shrunk, whole.shrunk) == (2, 1)
+    assert frame.pixels.shape[:2] == (-(-size[1] // 2), -(-size[0] // 2))
+    np.testing.assert_array_equal(frame.whole().pixels, whole.pixels)
+    assert whole.whole() is whole
+    rows, columns = size[1] // 2, size[0] // 2  # a small pixel is the mean of four
+    blocks = whole.pixels[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2, 3)
+    off = frame.pixels[:rows, :columns].astype(float) - blocks.mean(axis=(1, 3))
+    assert np.abs(off).mean() < 2
+    (png,) = read_frames(tmp_path / "a.png", shrink=half)
+    assert png.shrunk == 1, "a PNG cannot be"
+
+
+def test_a_cut_jpeg_is_read_at_its_full_size(tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.jpg", picture(400, 400, seed=1), quality=95)
+    path.write_bytes(path.read_bytes()[:-2000])
+    frames, error = drain(read_frames(path, shrink=lambda *_: 2))
+    assert error
+    assert [(frame.shrunk, frame.pixels.shape) for frame in frames] == [(1, (400, 400, 3))]
+
+
 def test_selections_are_about_videos_not_stills(tmp_path: Path) -> None:
     path = write_picture(tmp_path / "a.png")
     assert len(list(read_frames(path, FrameSelection(first=5, every=3, start=2.0)))) == 1

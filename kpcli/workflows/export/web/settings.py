@@ -20,7 +20,7 @@ from kpcli.writers.landmark_csv import columns, optional
 
 DETECTOR = (
     "LEAST_SCORE", "UPRIGHT", "TURNED", "PROBE", "PROMISING", "NMS_IOU", "VOTE_IOU",
-    "LARGEST_ZOOM", "GLANCE", "CLEAR", "CLEAR_SCORE", "DOUBT", "WHOLE", "COARSE", "VANISHING",
+    "LARGEST_ZOOM", "CLEAR", "CLEAR_SCORE", "DOUBT", "WHOLE", "COARSE", "VANISHING",
     "FINEST", "SHARED", "SIZELESS", "SMALL",
 )  # fmt: skip
 FOLLOWING = ("LEAST_CONFIDENCE", "DROP", "GROWTH", "TRUST", "LOOK_EVERY", "UNREST", "DRIFT")

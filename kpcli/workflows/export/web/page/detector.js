@@ -8,12 +8,10 @@ class Detector {
   /** [{box, score}], best first. */
   async detect(image) {
     const D = S.detector, long = Math.max(image.width, image.height);
-    let found = null;
-    if (long <= D.GLANCE) {
-      const one = await this.glanced(image);
-      if (settled(one)) found = only(one, (i) => one.scores[i] >= D.LEAST_SCORE);
-    }
-    found = found || await this.look(image);
+    const fitted = this.coarse(image), coarse = await this.search(fitted, D.DOUBT);
+    let found = only(coarse, (i) => coarse.scores[i] >= D.LEAST_SCORE);
+    if (!settled(coarse, Math.max(...fitted.scale)) || D.SIZE < D.VANISHING * long)
+      found = await this.look(image, 1, found);
     if (top(found) < D.UPRIGHT) {
       const turned = await this.turned(image);
       if (turned && top(turned) > Math.max(D.TURNED, top(found))) found = turned;
@@ -21,18 +19,29 @@ class Detector {
     return bestFirst(found.scores).map((i) => ({ box: found.boxes[i], score: found.scores[i] }));
   }
 
-  /** The cheap look, with what it doubts. */
-  glanced(image) {
-    const long = Math.min(S.detector.GLANCE, Math.max(image.width, image.height));
-    return this.nearAndFar(new Letterbox(image, long, this.multiple), S.detector.DOUBT);
+  /** The long side of the full look, before it is rounded. */
+  working(image, share) {
+    const D = S.detector, long = Math.max(image.width, image.height);
+    return share * Math.min(D.SIZE / long, D.LARGEST_ZOOM) * long;
   }
 
-  /** The full look, at a share of the working size. */
-  async look(image, share = 1) {
+  /** The picture for the coarse look, or as it is where that is less. */
+  coarse(image, share = 1) {
+    const long = Math.max(image.width, image.height);
+    const size = Math.min(S.detector.COARSE * this.working(image, share), long);
+    return new Letterbox(image, Math.max(1, roundEven(size)), this.multiple);
+  }
+
+  /** The full look, at a share of the working size; too large faces by the coarse one (far). */
+  async look(image, share = 1, far = null) {
     const D = S.detector, long = Math.max(image.width, image.height);
-    const zoom = Math.min(D.SIZE / long, D.LARGEST_ZOOM);
-    const fitted = new Letterbox(image, Math.max(1, roundEven(share * zoom * long)), this.multiple);
-    const found = await this.nearAndFar(fitted, D.LEAST_SCORE);
+    const side = Math.max(1, roundEven(this.working(image, share)));
+    const fitted = new Letterbox(image, side, this.multiple);
+    const large = D.WHOLE / Math.max(...fitted.scale);
+    const near = await this.search(fitted, D.LEAST_SCORE);
+    far = far || await this.search(this.coarse(image, share), D.LEAST_SCORE);
+    const found = joined(only(near, (i) => sizeOf(near, i) < large),
+      only(far, (i) => sizeOf(far, i) >= 0.8 * large));
     return share === 1 && D.SIZE < D.VANISHING * long ? this.finer(image, found) : found;
   }
 
@@ -64,16 +73,6 @@ class Detector {
     const found = await this.look(quarterTurned(image, best));
     found.boxes = found.boxes.map((box) => turnedBack(box, best, image.width, image.height));
     return found;
-  }
-
-  /** The faces from a score on, those that are too large by a coarser look. */
-  async nearAndFar(fitted, least) {
-    const D = S.detector, large = D.WHOLE / Math.max(...fitted.scale);
-    const near = await this.search(fitted, least);
-    const far = await this.search(fitted.smaller(D.COARSE, this.multiple), least);
-    const found = joined(only(near, (i) => sizeOf(near, i) < large),
-      only(far, (i) => sizeOf(far, i) >= 0.8 * large));
-    return { ...found, scale: fitted.scale[0] };
   }
 
   async search(fitted, least) {
@@ -150,10 +149,10 @@ function joined(a, b) {
   return { wider: of("wider"), boxes: of("boxes"), scores: of("scores") };
 }
 
-/** Whether the cheap look is enough. */
-function settled(found) {
+/** Whether the coarse look, of so many pixels a pixel of the picture, is enough. */
+function settled(found, scale) {
   const D = S.detector;
-  const clear = (score, i) => score >= D.CLEAR_SCORE && sizeOf(found, i) * found.scale >= D.CLEAR;
+  const clear = (score, i) => score >= D.CLEAR_SCORE && sizeOf(found, i) * scale >= D.CLEAR;
   return top(found) >= D.UPRIGHT && found.scores.every(clear);
 }
 

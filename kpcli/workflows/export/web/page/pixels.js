@@ -161,23 +161,18 @@ function scaled(picture, width, height) {
 
 /** kpcli.letterbox.Letterbox: the long side at a length, black up to whole multiples. */
 class Letterbox {
-  constructor(picture, longSide, multiple, scale = [1, 1]) {
+  constructor(picture, longSide, multiple) {
     const factor = longSide / Math.max(picture.width, picture.height);
     const width = Math.max(1, roundEven(picture.width * factor));
     const height = Math.max(1, roundEven(picture.height * factor));
     const shown = scaled(picture, width, height);
     this.filled = [width, height];
-    this.scale = [scale[0] * width / picture.width, scale[1] * height / picture.height];
+    this.scale = [width / picture.width, height / picture.height];
     this.pixels = blank(Math.ceil(width / multiple) * multiple,
       Math.ceil(height / multiple) * multiple);
     for (let y = 0; y < height; y++)
       this.pixels.data.set(shown.data.subarray(y * width * 3, (y + 1) * width * 3),
         y * this.pixels.width * 3);
-  }
-
-  smaller(share, multiple) {
-    const long = Math.max(1, roundEven(share * Math.max(...this.filled)));
-    return new Letterbox(part(this.pixels, 0, 0, ...this.filled), long, multiple, this.scale);
   }
 
   toPicture(box) {
