@@ -55,6 +55,9 @@ DRIFT = 0.12
 """Face sides by which landmarks may lie away from where they were expected before the detector is
 asked.
 """
+TRUSTED = 0.8
+"""Confidence from which on a face's points tell how it leans: where the picture's edge cuts a face,
+they do not."""
 REFUSED, REFUSED_FOR = 0.1, 1.0
 """Confidence below which what the detector found is no face from any side, and seconds for which
 only its upright side is looked at again."""
@@ -80,7 +83,7 @@ class _Followed:
     glimpsed: bool = False
     """Whether the last cheap look saw it."""
     points: Points | None = None
-    """Where its points should be."""
+    """Where its points should be, if they were sure."""
     refused: bool = False
     """Whether it was found to be no face a moment ago."""
 
@@ -89,7 +92,7 @@ class _Followed:
         """A face that the detector has just found."""
         return cls(box, 0.0, seconds, box.centre)
 
-    def seen(self, box: FaceBox, sure: float, points: Points) -> _Followed:
+    def seen(self, box: FaceBox, sure: float, points: Points | None) -> _Followed:
         """The same face a frame later, expected to go on as it went.
 
         Landmarks tremble with the box that they are predicted from: the box of a face that stands
@@ -103,7 +106,8 @@ class _Followed:
         if not share and _near(box, self.box):
             return _Followed(self.box, sure, self.confirmed, (x, y), self.glimpsed, points)
         dx, dy = share * dx, share * dy
-        points = points + np.array([dx, dy], points.dtype)
+        if points is not None:
+            points = points + np.array([dx, dy], points.dtype)
         ahead = FaceBox(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy, box.score)
         return _Followed(ahead, sure, self.confirmed, (x, y), self.glimpsed, points)
 
@@ -233,7 +237,7 @@ class Follower:
 
     def hints(self) -> list[Hint]:
         """What is known of each place that `expected` or `joined` gave last."""
-        return [Hint(t.points, t.points is None and not t.refused) for t in self._tried]
+        return [Hint(t.points, not t.sure and not t.refused) for t in self._tried]
 
     def lost(self, faces: Sequence[Face], drift: float = DRIFT) -> set[int]:
         """Places of the faces, predicted where they were expected, that are not there."""
@@ -264,7 +268,8 @@ class Follower:
                 sure = face.confidence if confirmed else tried.sure
                 box = self._box(face)
                 assert box is not None, "a face without a box is lost"
-                self._faces.append(tried.seen(box, sure, face.points))
+                trusted = face.points if face.confidence >= TRUSTED else None
+                self._faces.append(tried.seen(box, sure, trusted))
             elif confirmed and not tried.refused and face.confidence < REFUSED:
                 self._refused.append((tried.box, seconds))
             if confirmed or i not in gone:

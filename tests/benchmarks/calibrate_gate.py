@@ -57,7 +57,8 @@ class Judge:
     def passed(self, batches: Sequence[Mapping[str, Any]], shift: float) -> int:
         card = self.bundle.card
         calibration = {**card.calibration, "face_logit_shift": shift}
-        confidences = [interpret(b, card.crop_scale, calibration).confidence for b in batches]
+        how = (card.crop_scale, calibration, card.landmark_scheme)
+        confidences = [interpret(b, *how).confidence for b in batches]
         return int((np.concatenate(confidences) >= GATE).sum())
 
 

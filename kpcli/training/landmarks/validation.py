@@ -41,7 +41,7 @@ class Validation:
         fits the errors best (maximum likelihood: mean of d / 2b).
         """
         outputs = self._outputs()
-        faces = interpret(outputs, self.crop_scale, {})
+        faces = interpret(outputs, self.crop_scale, {}, self.scheme)
         errors = face_nme(faces.unit, self.truth, self.scheme)
         known = errors[np.isfinite(errors)]
         cut = protocol_for(self.scheme).cut

@@ -196,7 +196,9 @@ class _Deviation:
         self._confidence: list[NDArray[Any]] = []
 
     def add(self, a: dict[str, Any], b: dict[str, Any]) -> None:
-        sides = [interpret(x, self._card.crop_scale, self._card.calibration) for x in (a, b)]
+        card = self._card
+        how = (card.crop_scale, card.calibration, card.landmark_scheme)
+        sides = [interpret(outputs, *how) for outputs in (a, b)]
         distance = np.linalg.norm(sides[0].unit - sides[1].unit, axis=-1)
         self._pixels.append(distance.ravel() * self._card.input_size / 2)
         self._confidence.append(np.abs(sides[0].confidence - sides[1].confidence))

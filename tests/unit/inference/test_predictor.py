@@ -10,7 +10,7 @@ from kpcli.inference import predictor as module
 from kpcli.inference.predictor import Predictor, interpret
 from kpcli.model_bundle import ModelBundle
 from kpcli.options import FLIP
-from kpcli.schemes import CELEBA5
+from kpcli.schemes import CELEBA5, IBUG68
 
 
 class _Dots:
@@ -71,7 +71,25 @@ def test_an_unknown_tta_is_refused(bundle) -> None:
 
 def test_the_face_logit_is_shifted_by_the_calibration() -> None:
     outputs = {"points": np.zeros((2, 5, 2)), "face_logit": np.array([[2.0], [0.0]])}
-    plain = interpret(outputs, 1.3, {}).confidence
+    plain = interpret(outputs, 1.3, {}, CELEBA5).confidence
     np.testing.assert_allclose(plain, [1 / (1 + np.exp(-2)), 0.5], rtol=1e-6)
-    shifted = interpret(outputs, 1.3, {"face_logit_shift": -2.0}).confidence
+    shifted = interpret(outputs, 1.3, {"face_logit_shift": -2.0}, CELEBA5).confidence
     np.testing.assert_allclose(shifted, [0.5, 1 / (1 + np.exp(2))], rtol=1e-6)
+
+
+def test_the_confidence_of_a_face_that_looks_away_is_by_its_eyes_distance() -> None:
+    b, side = 0.02, 2 / 1.3
+
+    def within(distance: float) -> float:
+        return float(1 - (1 + distance / b) * np.exp(-distance / b))
+
+    points = np.zeros((3, 68, 2), np.float32)
+    for face, eyes in zip(points, (0.9, 0.55 * side, 0.1), strict=True):
+        face[36], face[45] = (-eyes / 2, 0), (eyes / 2, 0)
+    points[0] *= 1.5
+    outputs = {"points": points, "log_scale": np.full((3, 68), np.log(b))}
+    found = interpret(outputs, 1.3, {}, IBUG68)
+    np.testing.assert_allclose(found.point_confidences, within(0.05 * side), rtol=1e-5)
+    expected = [within(0.05 * side), within(0.08 * 0.55 * side), within(0.035 * side)]
+    np.testing.assert_allclose(found.confidence, expected, rtol=1e-5)
+    assert interpret(outputs, 1.3, {}, CELEBA5).confidence[2] == pytest.approx(expected[0])

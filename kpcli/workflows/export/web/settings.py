@@ -11,7 +11,7 @@ from typing import Any
 from kpcli.boxes import LANDMARK_IN_WIDER, MOST_BOXES
 from kpcli.detectors import builtin
 from kpcli.geometry import REFERENCE_FIVE
-from kpcli.inference import finder, head_pose, identity, measures, propagation, upright
+from kpcli.inference import finder, head_pose, identity, measures, predictor, propagation, upright
 from kpcli.model_bundle import ModelCard
 from kpcli.options import DETECT_SIZE, FaceOptions
 from kpcli.schemes import IBUG51, IBUG68
@@ -40,7 +40,10 @@ def settings(card: ModelCard, detector: ModelCard) -> dict[str, Any]:
             "face_box": card.face_box,
             "calibration": dict(card.calibration),
         },
-        "scheme": {k: asdict(scheme)[k] for k in ("edges", "five", "tight_box")},
+        "scheme": {
+            **{k: asdict(scheme)[k] for k in ("edges", "five", "tight_box")},
+            "ocular": scheme.normalisers.get("ocular"),
+        },
         "columns": columns(scheme.n_points, optional(options, scheme)),
         "where": "whole" if card.face_box == "image" else "faces",
         "pose": scheme.name == IBUG68.name,
@@ -55,6 +58,7 @@ def settings(card: ModelCard, detector: ModelCard) -> dict[str, Any]:
         "MEAN_FACE": head_pose.MEAN_FACE.tolist(),
         "RIGID": list(head_pose.RIGID),
         **stickers.CONSTANTS,
+        **{name: getattr(predictor, name) for name in ("NEAR", "NEAR_EYES", "NEAREST")},
         **{name: getattr(upright, name) for name in ("TURNED", "UNSURE", "SURER")},
         **{name: getattr(propagation, name) for name in FOLLOWING},
         **{name: getattr(measures, name) for name in MEASURES},

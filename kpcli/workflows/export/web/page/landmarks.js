@@ -35,12 +35,20 @@ function interpreted(outputs, transform) {
   const { crop_scale: scale, calibration } = S.model, points = [];
   for (let i = 0; i < outputs.points.length; i += 2)
     points.push(transform.toFrame([outputs.points[i], outputs.points[i + 1]]));
-  const scores = points.map((_, i) => {
+  const side = 2 / scale, within = (near) => points.map((_, i) => {
     if (!outputs.log_scale) return 1;
-    const ratio = 0.1 / scale / Math.exp(outputs.log_scale[i] + (calibration.log_scale_shift || 0));
+    const ratio = near / Math.exp(outputs.log_scale[i] + (calibration.log_scale_shift || 0));
     return 1 - (1 + ratio) * Math.exp(-ratio);
   });
-  let confidence = scores.reduce((a, b) => a + b, 0) / scores.length;
+  const scores = within(S.NEAR * side);
+  let near = S.NEAR * side;
+  if (S.scheme.ocular) {
+    const mean = (group) => [0, 1].map((axis) =>
+      group.reduce((sum, i) => sum + outputs.points[2 * i + axis], 0) / group.length);
+    const [[ax, ay], [bx, by]] = S.scheme.ocular.map(mean);
+    near = Math.max(S.NEAREST * side, Math.min(near, S.NEAR_EYES * Math.hypot(ax - bx, ay - by)));
+  }
+  let confidence = within(near).reduce((a, b) => a + b, 0) / points.length;
   if (outputs.face_logit)
     confidence /= 1 + Math.exp(-outputs.face_logit[0] - (calibration.face_logit_shift || 0));
   return { points, scores, confidence };
