@@ -135,7 +135,7 @@ def shrink(image: Image.Image, times: int) -> int:
     Each pixel is then the mean of so many along either side, by the DCT's own coefficients (ITU-T
     T.81; libjpeg's ``scale_denom``).
     """
-    if image.format != "JPEG" or times not in SHRINKINGS[1:]:
+    if image.format not in ("JPEG", "MPO") or times not in SHRINKINGS[1:]:
         return 1
     width, height = image.size
     image.draft(image.mode, (width // times, height // times))

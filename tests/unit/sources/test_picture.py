@@ -45,6 +45,11 @@ def test_a_jpeg_may_be_read_at_half_its_size(tmp_path: Path, orientation: int) -
     assert np.abs(off).mean() < 2
     (png,) = read_frames(tmp_path / "a.png", shrink=half)
     assert png.shrunk == 1, "a PNG cannot be"
+    Image.fromarray(smooth).save(
+        tmp_path / "phone.jpg", format="MPO", save_all=True, append_images=[Image.fromarray(smooth)]
+    )
+    (phone,) = read_frames(tmp_path / "phone.jpg", shrink=half)
+    assert (phone.shrunk, phone.size) == (2, (61, 41)), "as phones write it, with a second picture"
 
 
 def test_a_cut_jpeg_is_read_at_its_full_size(tmp_path: Path) -> None:
