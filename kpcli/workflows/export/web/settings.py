@@ -19,7 +19,7 @@ from kpcli.workflows.export.web import stickers
 from kpcli.writers.landmark_csv import columns, optional
 
 DETECTOR = (
-    "LEAST_SCORE", "UPRIGHT", "TURNED", "PROBE", "PROMISING", "NMS_IOU", "VOTE_IOU",
+    "LEAST_SCORE", "UPRIGHT", "TURNED", "TURNED_ODDS", "PROBE", "PROMISING", "NMS_IOU", "VOTE_IOU",
     "LARGEST_ZOOM", "CLEAR", "CLEAR_SCORE", "DOUBT", "WHOLE", "COARSE", "VANISHING",
     "FINEST", "SHARED", "SIZELESS", "SMALL",
 )  # fmt: skip

@@ -14,7 +14,7 @@ class Detector {
       found = await this.look(image, 1, found);
     if (top(found) < D.UPRIGHT) {
       const turned = await this.turned(image);
-      if (turned && top(turned) > Math.max(D.TURNED, top(found))) found = turned;
+      if (turned && surer(top(turned), top(found))) found = turned;
     }
     return bestFirst(found.scores).map((i) => ({ box: found.boxes[i], score: found.scores[i] }));
   }
@@ -155,6 +155,10 @@ function settled(found, scale) {
   const clear = (score, i) => score >= D.CLEAR_SCORE && sizeOf(found, i) * scale >= D.CLEAR;
   return top(found) >= D.UPRIGHT && found.scores.every(clear);
 }
+
+/** Whether the best face of a turned picture counts, not that of the picture as it is. */
+const surer = (turned, upright) => turned > S.detector.TURNED
+  && turned * (1 - upright) > S.detector.TURNED_ODDS * upright * (1 - turned);
 
 /** The small faces of a tile, placed in the picture, less those that its edge cuts. */
 function placed(found, left, top, tile, image) {
