@@ -191,6 +191,7 @@ class Leaning(Bright):
         (5.0, 1.0, 5.0),  # doubtful as it lies: the surer side counts
         (5.0, 3.0, 3.0),  # sure as it lies: no other side is looked at
         (1.2, 1.0, 1.0),  # doubtful from all sides: it stays as it lies
+        (2.1, 1.8, 1.8),  # hardly surer from another side: it stays as it lies
     ],
 )
 def test_a_doubtful_face_is_looked_for_from_other_sides(tall, other, expected):
