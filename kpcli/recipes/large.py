@@ -13,7 +13,11 @@ of what the models `default` and `large` that were shipped before say of each fa
     python B/mix_faces.py mix_large.csv faces.csv:3 partial.csv synth.csv:2 helen_more.csv:2 \
         scut.csv:1:300 p_wider.csv:1:1500 p_celeba.csv:1:500 p_utk.csv:1:700 p_aaf.csv:1:300 \
         p_turned.csv:1:1000
-    kpcli train mix_large.csv --recipe large --negatives wider.csv --out runs/large
+    kpcli train mix_large.csv --recipe large --negatives wider.csv --out runs/large_mix
+    python B/mix_faces.py mix_large_end.csv faces.csv:3 partial.csv helen_more.csv \
+        p_wider.csv:1:600 p_turned.csv:1:400
+    kpcli train mix_large_end.csv --recipe large --init runs/large_mix/model --epochs 4 \
+        --learning-rate 4e-4 --warmup-epochs 0.1 --negatives wider.csv --out runs/large
 
 (seed 5 for WIDER FACE; of CelebA 500 turned faces more). The recipes ``large_start`` and
 ``large_wide`` are of the large model before.
