@@ -17,7 +17,9 @@ of what the models `default` and `large` that were shipped before say of each fa
     python B/mix_faces.py mix_large_end.csv faces.csv:3 partial.csv helen_more.csv \
         p_wider.csv:1:600 p_turned.csv:1:400
     kpcli train mix_large_end.csv --recipe large --init runs/large_mix/model --epochs 4 \
-        --learning-rate 4e-4 --warmup-epochs 0.1 --negatives wider.csv --out runs/large
+        --learning-rate 4e-4 --warmup-epochs 0.1 --negatives wider.csv --out runs/large_end
+    kpcli train mix_large_end.csv --recipe large --init runs/large_end/model --epochs 4 \
+        --learning-rate 4e-4 --warmup-epochs 0.1 --seed 12 --negatives wider.csv --out runs/large
 
 (seed 5 for WIDER FACE; of CelebA 500 turned faces more; the first run was stopped after 12 of its
 14 epochs, the best was the 11th). The recipes ``large_start`` and ``large_wide`` are of the large
