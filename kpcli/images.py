@@ -129,7 +129,7 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> Pixels:
         return decode_to_its_end(image, path)[0]
 
 
-def shrink(image: Image.Image, times: int) -> int:
+def shrink_to(image: Image.Image, times: int) -> int:
     """Have an open picture decoded at a part of its size, if its format can; at which part.
 
     Each pixel is then the mean of so many along either side, by the DCT's own coefficients (ITU-T

@@ -43,8 +43,8 @@ UPRIGHT = 0.9
 TURNED = 0.8
 """Faces of a turned picture need this score: few things that are no faces have it,"""
 TURNED_ODDS = 3.0
-"""and so many times the odds of the best face of the picture as it is: of 604 upright faces two
-were taken for turned ones without that, and none with it; of turned ones it costs 2 in 1000."""
+"""and so many times the odds of the best face of the picture as it is: so none of 604 upright faces
+is taken for a turned one, and two are with 1 (tests/benchmarks/turned_pictures.py)."""
 PROBE = 0.5
 """Which side is up shows at this share of the working size too,"""
 PROMISING = 0.5
@@ -53,7 +53,7 @@ TURNS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_
 NMS_IOU = 0.55
 VOTE_IOU = 0.7
 """Boxes that overlap a face's best one so much have a say in where it lies. Both limits were chosen
-on 400 pictures of either part of WIDER FACE that the detector was trained on."""
+by average precision on pictures of WIDER FACE that the detector was trained on."""
 LARGEST_ZOOM = 4.0
 """Small pictures are enlarged so much at most."""
 BATCH = 4

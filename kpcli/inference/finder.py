@@ -212,14 +212,12 @@ class FaceFinder:
         found = self._predict(frames, self._detect(frames))
         faces = []
         for frame, mine in zip(frames, found, strict=True):
-            coarse = [i for i, face in enumerate(mine) if frame.shrunk > 1 and self._coarse(face)]
             large = [_enlarged(face, frame.shrunk) for face in mine]
+            coarse = [i for i, face in enumerate(mine) if frame.shrunk > 1 and self._coarse(face)]
             if coarse:
-                near = _reread(frame)
-                boxes = [large[i].box if near.shrunk == 1 else mine[i].box for i in coarse]
-                (again,) = self._predict([near], [boxes])
+                (again,) = self._predict([_reread(frame)], [[large[i].box for i in coarse]])
                 for i, face in zip(coarse, again, strict=True):
-                    large[i] = _enlarged(face, near.shrunk)
+                    large[i] = face
             faces.append(large)
         return faces
 
@@ -359,11 +357,15 @@ def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
 
 
 def _reread(frame: Frame) -> Frame:
-    """The frame with all its pixels; as it is, if its file has gone since."""
+    """The frame with all its pixels; enlarged, if its file can no longer be read.
+
+    That it has changed is told where it was read.
+    """
     try:
         return frame.whole()
     except InputError:
-        return frame
+        pixels = frame.pixels.repeat(frame.shrunk, axis=0).repeat(frame.shrunk, axis=1)
+        return Frame(frame.source, frame.index, frame.seconds, pixels, frame.moving)
 
 
 def _enlarged(face: Face, times: int) -> Face:
@@ -371,13 +373,9 @@ def _enlarged(face: Face, times: int) -> Face:
     if times == 1:
         return face
     points = ((face.points + 0.5) * times - 0.5).astype(np.float32)
-    return replace(face, box=_box_enlarged(face.box, times), points=points)
-
-
-def _box_enlarged(box: FaceBox, times: int) -> FaceBox:
-    """The box in a picture of so many times the size."""
-    left, top, right, bottom = ((corner + 0.5) * times - 0.5 for corner in box.corners)
-    return FaceBox(left, top, right, bottom, box.score)
+    left, top, right, bottom = ((corner + 0.5) * times - 0.5 for corner in face.box.corners)
+    box = FaceBox(left, top, right, bottom, face.box.score)
+    return replace(face, box=box, points=points)
 
 
 def _cut_off(box: FaceBox, pixels: Pixels) -> bool:

@@ -17,7 +17,7 @@ at the same time, took 7 minutes, 160 s of them the teacher's and 157 s the defa
 
     bash .gpu/lm1/start.sh 7 --shares 3.5 6.5 0 0 --skip large wflw98
     python B/gpu_landmarks.py unpack default.npz default faces.csv runs/default
-    python B/calibrate_gate.py wider.csv runs/default --like default --pictures 900 --write
+    python B/calibrate_gate.py wider.csv runs/default --most 11 --write
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from kpcli.images import (
     open_image,
     orientation_of,
     read_image,
+    shrink_to,
 )
-from kpcli.images import shrink as shrink_to
 from kpcli.options import ALL_FRAMES, FrameSelection
 from kpcli.sources.room import Room, unlimited
 from kpcli.sources.selection import FrameChooser, Shrink, not_at_all

@@ -2,7 +2,7 @@
 
 Usage: python tests/benchmarks/groups.py [FACES.csv] [--split test] [--model default]
        [--protocol box] [--aligned FOLDER ...] [--limit 3000]
-       [--left-out PSEUDO/annotations.json ...] [--json FILE]
+       [--left-out PSEUDO/annotations.json ...] [--first 0.3] [--json FILE]
 
 FACES.csv: NME (--protocol ocular, or box where faces are seen from the side: the distance of the
 eyes is then next to nothing), label boxes, as `kpcli eval` has it, by what the label
@@ -15,7 +15,8 @@ face is found by the embedded detector; the error is the mean distance of the tw
 centres from where that alignment puts eyes (CelebA's are known; UTKFace's are the median of what
 this model finds), in percent of their distance. It is an agreement with another landmark model,
 not with the truth: to be compared between groups and models only. Faces not found count as 100 %.
-Pictures that pseudo-labels were made of are left out by their names (--left-out).
+Pictures that pseudo-labels were made of are left out by their names (--left-out), or, where the
+names are lost, the share --first of the lot by which they were taken (`pseudo_labels.py`, seed 0).
 
 An interval is a 95 % bootstrap of the mean.
 """
@@ -131,11 +132,14 @@ READERS: Mapping[str, Callable[[Path], Iterator[Group]]] = {
 
 
 def aligned(
-    folder: Path, model: str, limit: int, left_out: set[str]
+    folder: Path, model: str, limit: int, left_out: set[str], first: float = 0.0
 ) -> list[tuple[float, list[Group]]]:
     predictor, detector = Predictor(ModelBundle.open(model)), create(None)
     reader = READERS[folder.name]
-    files = [p for p in sorted(folder.rglob("*.jpg")) if p.stem not in left_out]
+    files = sorted(folder.rglob("*.jpg"))
+    lot = np.random.default_rng(0).permutation(len(files))[: int(first * len(files))]
+    left_out = left_out | {files[i].stem for i in lot}
+    files = [p for p in files if p.stem not in left_out]
     chosen = np.random.default_rng(0).permutation(len(files))[:limit]
     eyes: list[Floats | None] = []
     kept: list[list[Group]] = []
@@ -200,6 +204,7 @@ def main() -> None:
     parser.add_argument("--aligned", type=Path, action="append", default=[])
     parser.add_argument("--limit", type=int, default=3000)
     parser.add_argument("--left-out", type=Path, action="append", default=[])
+    parser.add_argument("--first", type=float, default=0.0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     report: dict[str, object] = {"model": options.model}
@@ -215,7 +220,7 @@ def main() -> None:
     for folder in options.aligned:
         if folder.name not in READERS:
             parser.error(f"--aligned {folder}: called none of {', '.join(READERS)}")
-        rows = aligned(folder, options.model, options.limit, left_out)
+        rows = aligned(folder, options.model, options.limit, left_out, options.first)
         report[folder.name] = table(f"{folder.name}: agreement with aligned eyes", rows, 10.0)
     if options.json:
         options.json.write_text(json.dumps(report, indent=1, default=float) + "\n")
