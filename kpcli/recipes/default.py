@@ -1,23 +1,25 @@
-"""The embedded default model (68 points): last phases, here more true labels, then on a GPU.
+"""The embedded default model (68 points): the last phases, on two processor cores.
 
-After the recipe ``default_wide``, which says what the tables are and what ``B`` is::
+After the recipe ``default_gpu``, whose model is `default` here, with the tables of the recipes
+``default_wide`` and ``large``. WIDER FACE's faces are labelled anew, by the mean of `large` and, as
+68 points, `wflw98`, which knows more of faces like these::
 
-    python B/mix_faces.py mix.csv faces.csv:3 faces.csv@wflw:3 partial.csv synth.csv:2 \
-        helen_more.csv:2 scut.csv:1:400 p_wider.csv:1:1800 p_celeba.csv:1:800 p_utk.csv:1:900 \
-        p_turned.csv:1:1800
-    kpcli train mix.csv --recipe default --init runs/default_half --negatives wider.csv \
-        --out runs/default
-
-That is the model with which, and with `large`, the last phase begins, which no option of `kpcli
-train` does: `B/gpu_landmarks_train.py`, packed and unpacked as `B/gpu_landmarks.py` says, with
-`B/gpu_landmarks.sh` as start.sh. It trains a teacher, labels the plain faces anew (WIDER FACE 7918,
-UTKFace 2300, CelebA 1500, All-Age-Faces 900, YouTube Faces 400) and trains `default` and, on the
-same trunk, `wflw98` on all of it. The shipped run, on an NVIDIA H200 that trained a face detector
-at the same time, took 7 minutes, 160 s of them the teacher's and 157 s the default model's::
-
-    bash .gpu/lm1/start.sh 7 --shares 3.5 6.5 0 0 --skip large wflw98
-    python B/gpu_landmarks.py unpack default.npz default faces.csv runs/default
+    python B/pseudo_labels.py pseudo/wider/images pseudo/wider_w --model large --model wflw98 \
+        --held-out faces.csv --held-out wflw.csv --count 2600 --seed 5
+    kpcli prepare pseudo/wider_w --scheme ibug68 --out p_wider_w.csv
+    python B/mix_faces.py mix_w.csv faces.csv:3 faces.csv@wflw:3 partial.csv synth.csv:2 \
+        helen_more.csv:2 p_wider_w.csv:1:2600 p_celeba.csv:1:400 p_utk.csv:1:600 \
+        p_turned.csv:1:1500
+    kpcli train mix_w.csv --recipe default --init default --epochs 10 --learning-rate 8e-4 \
+        --warmup-epochs 0.2 --augment 0.8 --seed 21 --negatives wider.csv --out runs/default_mix
+    python B/mix_faces.py mix_w2.csv faces.csv:3 faces.csv@wflw:7 partial.csv synth.csv \
+        helen_more.csv:2 p_wider_w.csv:1:2600 p_turned.csv:1:1000
+    kpcli train mix_w2.csv --recipe default --init runs/default_mix/model --negatives wider.csv \
+        --out runs/default_mild
+    python B/refit_uncertainty.py faces.csv runs/default_mild/model runs/default
     python B/calibrate_gate.py wider.csv runs/default --most 11 --write
+
+What helped most is the second training: little augmentation at the end (val 3.400 -> 3.330).
 """
 
 from __future__ import annotations
@@ -28,13 +30,13 @@ from kpcli.options import AugmentOptions
 
 OPTIONS: dict[str, Any] = {
     "arch": "heatmap_fpn",
-    "epochs": 3,
-    "learning_rate": 5e-4,
+    "epochs": 4,
+    "learning_rate": 4e-4,
     "warmup_epochs": 0.1,
     "ema": 0.9985,
     "precision": "mixed_bfloat16",
-    "seed": 9,
+    "seed": 22,
     "negative_share": 0.12,
     "soft_weight": 0.3,
-    "augment": AugmentOptions(strength=0.8),
+    "augment": AugmentOptions(strength=0.35),
 }

@@ -1,7 +1,8 @@
 """WFLW's 98 points, the trunk of the default model with a head of its own.
 
-The embedded one comes from the GPU run of the recipe ``default``: one trunk learnt both mark-ups,
-and the points that WFLW's 98 have more than the 68 from WFLW alone and from the teacher's labels::
+The embedded one comes from the GPU run of the recipe ``default_gpu``: one trunk learnt both
+mark-ups, and the points that WFLW's 98 have more than the 68 from WFLW alone and from the
+teacher's labels::
 
     python B/gpu_landmarks.py unpack default.npz wflw98 wflw.csv runs/wflw98
     python B/calibrate_gate.py wider.csv runs/wflw98 --like default --pictures 900 --write

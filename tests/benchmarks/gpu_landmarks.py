@@ -1,8 +1,8 @@
 """The landmark models on a rented GPU: the faces there, the weights back.
 
 The training itself is `gpu_landmarks_train.py`, which needs JAX, numpy and OpenCV only. Here, with
-the tables of the recipe ``default`` (DATA: the datasets, MORE: plain pictures; nothing of them that
-looks like a val or test face of the held-out tables is taken, as in `pseudo_labels.py`)::
+the tables of the recipe ``default_gpu`` (DATA: the datasets, MORE: plain pictures; nothing of them
+that looks like a val or test face of the held-out tables is taken, as in `pseudo_labels.py`)::
 
     python tests/benchmarks/gpu_landmarks.py labelled stages/faces.npz faces.csv
     python tests/benchmarks/gpu_landmarks.py labelled stages/scut.npz scut.csv --count 600

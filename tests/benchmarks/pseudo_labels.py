@@ -40,7 +40,7 @@ from kpcli.inference.head_pose import head_pose
 from kpcli.inference.predictor import Predictor
 from kpcli.inference.upright import Look, landmarks
 from kpcli.model_bundle import ModelBundle
-from kpcli.schemes import five_points
+from kpcli.schemes import convert_points, five_points
 from kpcli.types import FaceBox, Frame, Pixels, Points
 from kpcli.workflows.prepare.duplicates import (
     MAX_DISTANCE,
@@ -103,7 +103,7 @@ def yaw_of(points: Points) -> float:
 
 
 class Teacher:
-    """One bundle or several of one mark-up, that look at faces more than once."""
+    """One bundle or several, that look at faces more than once; the first's mark-up is meant."""
 
     def __init__(self, *models: str) -> None:
         self.predictors = [Predictor(ModelBundle.open(m), threads=1) for m in models]
@@ -147,15 +147,14 @@ class Teacher:
             for scale, x, y in LOOKS for mirror in (False, True)
         ]  # fmt: skip
         faces = predictor.predict(np.stack([t.to_crop(pixels) for _, t in cuts]))
-        looks = np.stack([
-            t.to_frame(flip_points(unit, self.scheme) if mirror else unit)
-            for (mirror, t), unit in zip(cuts, faces.unit, strict=True)
+        scheme, meant = predictor.card.landmark_scheme, self.scheme.name
+        seen = np.concatenate([faces.unit, faces.point_confidences[..., None]], axis=-1)
+        seen = np.stack([
+            convert_points(flip_points(one, scheme) if mirror else one, scheme.name, meant)
+            for (mirror, _), one in zip(cuts, seen, strict=True)
         ])  # fmt: skip
-        scores = np.stack([
-            s[list(self.scheme.flip_order)] if mirror else s
-            for (mirror, _), s in zip(cuts, faces.point_confidences, strict=True)
-        ])  # fmt: skip
-        return looks, scores, faces.confidence
+        looks = np.stack([t.to_frame(s[:, :2]) for (_, t), s in zip(cuts, seen, strict=True)])
+        return looks, seen[..., 2], faces.confidence
 
 
 class HeldOut:

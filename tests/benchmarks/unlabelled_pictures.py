@@ -4,7 +4,7 @@ Usage: python tests/benchmarks/unlabelled_pictures.py ../shared/data/widerface F
 
 WFLW's faces are cut from WIDER FACE's pictures: `X_12.jpg` of WIDER FACE is `X_12_0.jpg` there.
 FACES.csv is a prepared CSV with WFLW's rows. OUT/images can then be annotated with one model to
-teach another (see the recipe `default`) without a look at what either is measured on.
+teach another (see the recipe `default_taught`) without a look at what either is measured on.
 """
 
 from __future__ import annotations
