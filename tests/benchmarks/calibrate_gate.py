@@ -33,7 +33,7 @@ from kpcli.options import AnnotateOptions
 from kpcli.runtimes import AUTO, open_runtime
 from kpcli.types import FaceBox, Frame, Pixels
 
-SHIFTS = -0.25 * np.arange(17)
+SHIFTS = np.linspace(0, -4, 17)
 GATE = AnnotateOptions((), Path()).min_confidence
 Crop = tuple[Pixels, FaceBox]
 
