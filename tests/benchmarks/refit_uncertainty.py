@@ -8,7 +8,7 @@ covered or turned: of what it is not shown it knows no error. Only the linear ma
 features to its ``log_scale`` is fitted here, on the train rows seen --looks times each with
 augmentation of --strength; the points stay to the bit. With u = log b the density is
 exp(-d / b) / b^2, a gamma regression with a logarithmic link (McCullagh and Nelder, "Generalized
-linear models", 1989, chapter 8), which is convex: Fisher scoring, a little ridge.
+linear models", 1989, chapter 8), which is convex: damped Fisher scoring.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from kpcli.training.faces import CropFormat, FaceStore
 from kpcli.training.landmarks.batches import TrainingBatches
 
 Floats = NDArray[np.float64]
-RIDGE = 1e-3
+DAMPING = 1e-3
 STEPS = 30
 
 
@@ -42,8 +42,8 @@ def fitted(features: Floats, distances: Floats, known: Floats, weights: Floats) 
         u = columns @ w
         return float((known * (2 * u + distances * np.exp(-u))).sum() / known.sum())
 
-    ridge = RIDGE * np.diag(columns.var(axis=0) + 1e-6) * known.sum()
-    information = 2 * columns.T @ (columns * known[:, None]) + ridge
+    damping = DAMPING * np.diag(columns.var(axis=0) + 1e-6) * known.sum()
+    information = 2 * columns.T @ (columns * known[:, None]) + damping
     best = loss(weights)
     for _ in range(STEPS):
         slope = columns.T @ (known * (distances * np.exp(-columns @ weights) - 2))
