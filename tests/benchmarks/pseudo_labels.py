@@ -41,6 +41,7 @@ from kpcli.inference.predictor import Predictor
 from kpcli.inference.upright import Look, landmarks
 from kpcli.model_bundle import ModelBundle
 from kpcli.schemes import convert_points, five_points
+from kpcli.sources.folder import PICTURES
 from kpcli.types import FaceBox, Frame, Pixels, Points
 from kpcli.workflows.prepare.duplicates import (
     MAX_DISTANCE,
@@ -71,7 +72,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--names", help="only files whose name matches this glob", default="*")
     options = parser.parse_args()
-    files = sorted(p for p in options.pictures.rglob(options.names) if p.suffix.lower() == ".jpg")
+    files = sorted(p for p in options.pictures.rglob(options.names) if p.suffix.lower() in PICTURES)
     order = np.random.default_rng(options.seed).permutation(len(files))
     teacher = Teacher(*options.model or ["large"])
     held_out = HeldOut(options.held_out)

@@ -1,7 +1,7 @@
 """Labelled faces turned farther to the side in 3-D, as 300W-LP was made: COCO key points.
 
 Usage: python tests/benchmarks/turned_faces.py FACES.csv OUT --split train [--count N]
-       [--least 30] [--most 80] [--seed 0]
+       [--least 30] [--most 80] [--seed 0] [--strict-jaw]
 
 Each chosen face (near frontal ones only) becomes a surface: its labelled points keep their place
 in the picture and take their depth from a mean face of 68 points, found by `mean_face.py`'s
@@ -12,7 +12,7 @@ poses", CVPR 2016, with a mesh of some hundred triangles in place of a morphable
 
 The labels are where the points go, so they are exact, but for the jaw on the side that turns
 away: its outline would be another line of the skin, and these points are left out (v 0). The jaw
-on the near side is v 1.
+on the near side is v 1, which lets a training slide along it; with --strict-jaw it is v 2.
 """
 
 from __future__ import annotations
@@ -170,6 +170,7 @@ def main() -> None:
     parser.add_argument("--least", type=float, default=30.0)
     parser.add_argument("--most", type=float, default=80.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--strict-jaw", action="store_true")
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     samples = [s for s in read_dataset(options.csv, split=options.split)
@@ -186,7 +187,7 @@ def main() -> None:
         cv2.imwrite(str(options.out / "images" / name), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR),
                     [cv2.IMWRITE_JPEG_QUALITY, 95])  # fmt: skip
         visible = np.full(68, 2)
-        visible[:17] = 1
+        visible[:17] = 2 if options.strict_jaw else 1
         visible[9:17] = np.where(wanted > 0, 0, visible[9:17])
         visible[:8] = np.where(wanted < 0, 0, visible[:8])
         images.append({"id": number, "file_name": name, "width": SIDE, "height": SIDE})

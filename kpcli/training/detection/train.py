@@ -19,7 +19,7 @@ from kpcli.runtimes.keras_runtime import compiled_call, device_line
 from kpcli.training.detection.batches import DetectionBatches
 from kpcli.training.detection.calibration import fit_logistic
 from kpcli.training.detection.model import DetectionTrainer
-from kpcli.training.detection.scenes import SceneStore, scenes
+from kpcli.training.detection.scenes import Scene, SceneStore, scenes
 from kpcli.training.detection.sheets import write_crops, write_detections
 from kpcli.training.faces import CropFormat, FaceStore, boxed_as
 from kpcli.training.fit import EpochEnd, prepare_trainer, run
@@ -155,18 +155,22 @@ class Validation:
     def __init__(self, store: SceneStore, card: ModelCard, network: Any) -> None:
         self.store = store
         self.detector = FaceDetector(card, _Network(network), least_score=LEAST_SCORE)
+        self._scenes: list[Scene] = []
         self._found: list[tuple[Any, Any]] = []
 
     def run(self) -> dict[str, float]:
         """Values of one epoch."""
-        pictures = (self.store.pixels(i) for i in range(len(self.store)))
-        self._found = [self.detector.arrays([pixels], "box")[0] for pixels in pictures]
+        self._scenes, self._found = [], []
+        for i in range(len(self.store)):
+            scene, pixels = self.store[i]  # where the store scales a picture down, its boxes too
+            self._scenes.append(scene)
+            self._found.append(self.detector.arrays([pixels], "box")[0])
         ap = {side: average_precision(self._graded(side)) for side in SIZES}
         return {GOAL: 1 - ap[SIZES[0]], **{f"val_ap_{side}": value for side, value in ap.items()}}
 
     def _graded(self, least_side: float) -> list[Graded]:
         graded = []
-        for scene, (found, scores) in zip(self.store.scenes, self._found, strict=True):
+        for scene, (found, scores) in zip(self._scenes, self._found, strict=True):
             counted = np.sqrt(areas(scene.faces)) >= least_side
             ignored = np.concatenate([scene.ignored, scene.faces[~counted]])
             # A box much smaller than any counted face can be none of them.

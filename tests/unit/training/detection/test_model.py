@@ -15,7 +15,7 @@ from kpcli.dataset_csv import BOXES, label_box, read_dataset, write_dataset
 from kpcli.errors import InputError
 from kpcli.geometry import CropTransform, tight_box
 from kpcli.images import upright_size, write_image
-from kpcli.model_bundle import DETECTION, ModelBundle, write_card
+from kpcli.model_bundle import DETECTION, ModelBundle, ModelCard, write_card
 from kpcli.options import AugmentOptions, DetectionOptions, TrainOptions
 from kpcli.splits import cut_by_group
 from kpcli.training.detection import model as detection
@@ -334,6 +334,29 @@ def test_large_pictures_are_kept_smaller_with_their_boxes(boxes_csv: Path):
         )  # fmt: skip
         np.testing.assert_array_equal(uncached[i][0].faces, less.faces)
         np.testing.assert_array_equal(uncached[i][1], fewer)
+
+
+class _Perfect:
+    """A detector that finds every face of a store's pictures as they are kept."""
+
+    def __init__(self, store: SceneStore) -> None:
+        self.answers = [store[i][0].faces for i in range(len(store))]
+
+    def arrays(self, pictures, kind):
+        faces = self.answers.pop(0)
+        return [(faces, np.full(len(faces), 0.9, np.float32))]
+
+
+@pytest.mark.parametrize("largest", [0, 64])
+def test_validation_goes_by_the_boxes_of_the_pictures_as_they_are_kept(boxes_csv: Path, largest):
+    store = SceneStore(scenes(read_dataset(boxes_csv)), 100, largest)
+    card = ModelCard(
+        name="x", task=DETECTION, architecture="face_detector", input_size=64, colour="rgb",
+        crop_scale=1.0, face_box="dataset", strides=STRIDES,
+    )  # fmt: skip
+    validation = train_detector.Validation(store, card, None)
+    validation.detector = _Perfect(store)
+    assert validation.run() == {"val_error": 0, "val_ap_10": 1, "val_ap_24": 1}
 
 
 @pytest.fixture
