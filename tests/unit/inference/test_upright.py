@@ -147,3 +147,14 @@ def test_only_where_it_may_the_face_is_looked_at_from_all_sides() -> None:
         reader = DotReader()
         landmarks(reader, [Look(frame, box_of(points), sides=sides)])
         assert reader.crops >= crops if sides else reader.crops == crops
+
+
+@pytest.mark.parametrize(("side", "looks"), [(26.0, 4), (23.0, 1)])
+def test_a_face_too_small_to_be_told_is_looked_at_as_it_stands(side: float, looks: int) -> None:
+    """Of faces of a few pixels in crowds, thrice as many looks found next to none."""
+    frame, points = drawn(0)
+    reader = DotReader(wrong_from=-1)  # unsure from every side
+    x, y = points.mean(axis=0)
+    box = FaceBox(x - side / 2, y - side / 2, x + side / 2, y + side / 2)
+    landmarks(reader, [Look(frame, box)])
+    assert reader.crops == looks

@@ -59,7 +59,7 @@ def settings(card: ModelCard, detector: ModelCard) -> dict[str, Any]:
         "RIGID": list(head_pose.RIGID),
         **stickers.CONSTANTS,
         **{name: getattr(predictor, name) for name in ("NEAR", "NEAR_EYES", "NEAREST")},
-        **{name: getattr(upright, name) for name in ("TURNED", "UNSURE", "SURER")},
+        **{n: getattr(upright, n) for n in ("TURNED", "UNSURE", "LEAST_TURNED", "SURER")},
         **{name: getattr(propagation, name) for name in FOLLOWING},
         **{name: getattr(measures, name) for name in MEASURES},
     }

@@ -56,7 +56,7 @@ function interpreted(outputs, transform) {
 
 /** An unsure face lying on either side and upside down. */
 function otherSides(look, face) {
-  if (face.confidence >= S.UNSURE) return [];
+  if (face.confidence >= S.UNSURE || sideOf(look.box) < S.LEAST_TURNED) return [];
   return [90, 180, 270].map((quarter) => ({ ...look, turn: look.turn + quarter }));
 }
 
