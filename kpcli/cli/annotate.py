@@ -171,11 +171,12 @@ def _run(
     given["frames"] = _selection(every, frames, start, end)
     given["shard"] = _shard(shard)
     from kpcli.library import annotate
-    from kpcli.workflows.report.run import check_place
-    from kpcli.workflows.report.run import report as write_page
 
     page = ReportOptions((given["out"],))
-    if report:
+    if report:  # its modules are a thirtieth of a second
+        from kpcli.workflows.report.run import check_place
+        from kpcli.workflows.report.run import report as write_page
+
         check_place(page)
     try:
         done = annotate(inputs, formats=names(formats), draw=names(draw), verbose=True, **given)

@@ -13,8 +13,8 @@ import re
 import zipfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
+from html import escape
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from kpcli.files import atomic_path
 from kpcli.schemes import LandmarkScheme
@@ -135,7 +135,7 @@ _ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x1f\ufffe\uffff]")
 
 def _text(value: str) -> str:
     """A cell of text: never a formula; what XML cannot hold is ``_xHHHH_``."""
-    safe = escape(_ESCAPED.sub(lambda match: f"_x{ord(match[0]):04X}_", value))
+    safe = escape(_ESCAPED.sub(lambda match: f"_x{ord(match[0]):04X}_", value), quote=False)
     return f'<c t="inlineStr"><is><t xml:space="preserve">{safe}</t></is></c>'
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kpcli.boxes import (
@@ -93,13 +93,27 @@ def test_a_small_letterbox_shows_the_whole_picture(shape):
     assert all(side % 64 == 0 for side in small.pixels.shape[:2])
     whole = np.array([[-0.5, -0.5, width - 0.5, height - 0.5]])
     columns, rows = small.filled
-    np.testing.assert_allclose(
-        small.to_letterbox(whole)[0], [-0.5, -0.5, columns - 0.5, rows - 0.5], atol=1e-6
+    np.testing.assert_allclose(  # but for an odd last row or column of each halving
+        small.to_letterbox(whole)[0], [-0.5, -0.5, columns - 0.5, rows - 0.5], atol=1
     )
     assert small.pixels[rows * 3 // 4, columns * 3 // 4].min() > 250
     assert small.pixels[rows // 4, columns // 4].max() < 5
     assert not small.pixels[rows:].any()
     assert not small.pixels[:, columns:].any()
+
+
+@given(st.integers(300, 1400), st.integers(300, 1400), st.sampled_from([96, 256, 320, 640]))
+@settings(max_examples=40, deadline=None)
+def test_what_a_letterbox_shows_lies_where_it_says(height, width, side):
+    """Black up to a column, then white: the edge is where `to_letterbox` has it, to a tenth."""
+    edge = width * 4 // 5
+    picture = np.zeros((height, width, 3), np.uint8)
+    picture[:, edge:] = 255
+    letterbox = Letterbox.fit(picture, side, 64)
+    columns, rows = letterbox.filled
+    black = columns - letterbox.pixels[rows // 2, :columns, 0].sum() / 255
+    box = np.array([edge - 0.5, 0, edge - 0.5, 0])
+    assert letterbox.to_letterbox(box)[0] + 0.5 == pytest.approx(black, abs=0.1)
 
 
 def test_a_spot_stays_under_its_box_in_a_letterbox():

@@ -12,6 +12,7 @@ from kpcli.boxes import LANDMARK_IN_WIDER, MOST_BOXES
 from kpcli.detectors import builtin
 from kpcli.geometry import REFERENCE_FIVE
 from kpcli.inference import finder, head_pose, identity, measures, predictor, propagation, upright
+from kpcli.letterbox import NEARLY
 from kpcli.model_bundle import ModelCard
 from kpcli.options import DETECT_SIZE, FaceOptions
 from kpcli.schemes import IBUG51, IBUG68
@@ -53,6 +54,7 @@ def settings(card: ModelCard, detector: ModelCard) -> dict[str, Any]:
         "MIN_CONFIDENCE": options.min_confidence,
         "MOST_BOXES": MOST_BOXES,
         "NESTED": finder.NESTED,
+        "NEARLY": NEARLY,
         "MEMORY": identity.MEMORY,
         "REFERENCE_FIVE": REFERENCE_FIVE.tolist(),
         "MEAN_FACE": head_pose.MEAN_FACE.tolist(),

@@ -151,12 +151,27 @@ function areaMeans(picture, width, height) {
   return out;
 }
 
-/** kpcli.letterbox._scaled: halves first, then an average over areas. */
+/** The picture without an odd last row or column. */
+function evenPart(picture) {
+  const { width, height, channels, data } = picture;
+  const even = blank(width & ~1, height & ~1, channels), row = even.width * channels;
+  for (let y = 0; y < even.height; y++)
+    even.data.set(data.subarray(y * width * channels, y * width * channels + row), y * row);
+  return even;
+}
+
+/** kpcli.letterbox._halved: while it is twice as large or more, and how often. */
+function halved(picture, width, height) {
+  let times = 0;
+  for (; picture.width >= 2 * width && picture.height >= 2 * height; times++)
+    picture = linear(evenPart(picture), picture.width >> 1, picture.height >> 1);
+  return [picture, times];
+}
+
+/** kpcli.letterbox._scaled: an average over areas where it shrinks by more. */
 function scaled(picture, width, height) {
-  while (picture.width >= 2 * width && picture.height >= 2 * height)
-    picture = linear(picture, picture.width >> 1, picture.height >> 1);
   if (picture.width === width && picture.height === height) return picture;
-  return (width < picture.width ? averaged : linear)(picture, width, height);
+  return (width < S.NEARLY * picture.width ? averaged : linear)(picture, width, height);
 }
 
 /** kpcli.letterbox.Letterbox: the long side at a length, black up to whole multiples. */
@@ -165,9 +180,9 @@ class Letterbox {
     const factor = longSide / Math.max(picture.width, picture.height);
     const width = Math.max(1, roundEven(picture.width * factor));
     const height = Math.max(1, roundEven(picture.height * factor));
-    const shown = scaled(picture, width, height);
+    const [half, times] = halved(picture, width, height), shown = scaled(half, width, height);
     this.filled = [width, height];
-    this.scale = [width / picture.width, height / picture.height];
+    this.scale = [width / (half.width * 2 ** times), height / (half.height * 2 ** times)];
     this.pixels = blank(Math.ceil(width / multiple) * multiple,
       Math.ceil(height / multiple) * multiple);
     for (let y = 0; y < height; y++)

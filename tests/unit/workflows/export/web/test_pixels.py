@@ -14,13 +14,13 @@ from PIL import Image
 
 from kpcli.geometry import CropTransform
 from kpcli.images import to_gray
-from kpcli.letterbox import Letterbox
+from kpcli.letterbox import NEARLY, Letterbox
 from kpcli.types import FaceBox, Pixels
 from kpcli.workflows.export.web.run import PAGE
 
 NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(NODE is None, reason="no Node here: nodejs.org, or apt nodejs")
-SIZES = [(512, 600), (910, 1137), (333, 97), (1400, 700), (640, 640), (61, 2), (1, 1)]
+SIZES = [(512, 600), (910, 1137), (333, 97), (1400, 700), (640, 640), (1283, 961), (61, 2), (1, 1)]
 
 
 def by_node(picture: Pixels, expression: str, folder: Path) -> dict[str, np.ndarray]:
@@ -29,7 +29,7 @@ def by_node(picture: Pixels, expression: str, folder: Path) -> dict[str, np.ndar
     height, width = picture.shape[:2]
     sources = "".join((PAGE / f"{name}.js").read_text() for name in ("pixels", "geometry"))
     script = f"""
-        const fs = require("fs");
+        const fs = require("fs"), S = {{NEARLY: {NEARLY}}};
         {sources}
         const p = {{width: {width}, height: {height}, channels: 3,
                     data: new Uint8Array(fs.readFileSync("in"))}};
