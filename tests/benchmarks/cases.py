@@ -331,6 +331,11 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="also those that take minutes")
     parser.add_argument("names", nargs="*", help="only cases whose name has one of these in it")
     arguments = parser.parse_args()
+    arguments.cases = arguments.cases.resolve()  # each case runs in a folder of its own
+    if not arguments.cases.is_dir():
+        parser.error(f"no such folder: {arguments.cases}")
+    if arguments.names and not any(n in case for n in arguments.names for case, *_ in CASES):
+        parser.error(f"no case's name has {' or '.join(arguments.names)} in it")
     table, failed = [], 0
     print("| case | outcome | s | says |\n|---|---|---:|---|", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="kpcli-cases-"))
