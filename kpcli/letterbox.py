@@ -12,7 +12,8 @@ from kpcli.boxes import Array
 from kpcli.types import Pixels
 
 NEARLY = 0.75
-"""From this scale on a picture shrinks by interpolation alone, as well and six times as fast."""
+"""From this scale on a picture shrinks by interpolation alone, which is cheaper; faces are found as
+well (tests/benchmarks/detector_ap.py --size 320)."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ def _starts(length: int, side: int, overlap: int) -> list[int]:
 def _halved(picture: Pixels, size: tuple[int, int]) -> tuple[Pixels, int]:
     """The picture halved while it is twice the width and height or more, and how often.
 
-    An odd last row or column is left out: an exact half is the mean of four pixels, and fifteen
-    times as fast to come by as any other.
+    An odd last row or column is left out: an exact half is the mean of four pixels, and OpenCV
+    has it sooner than any other.
     """
     times = 0
     while picture.shape[1] >= 2 * size[0] and picture.shape[0] >= 2 * size[1]:

@@ -173,7 +173,7 @@ def _run(
     from kpcli.library import annotate
 
     page = ReportOptions((given["out"],))
-    if report:  # its modules are a thirtieth of a second
+    if report:  # nothing else needs these modules
         from kpcli.workflows.report.run import check_place
         from kpcli.workflows.report.run import report as write_page
 

@@ -4,7 +4,7 @@ Usage: python tests/benchmarks/other_sides.py FOLDER ... [--model default]
 
 Of the detector's boxes in the folders' pictures of which the model is less sure than `UNSURE`,
 by the side of the box in pixels: how many there are, for how many another side is taken (surer by
-`SURER`), and for how many of these the confidence then is above `GIVEN`.
+`SURER`), and how many of these then pass annotate's gate.
 `kpcli.inference.upright.LEAST_TURNED` was chosen by it.
 """
 
@@ -22,11 +22,12 @@ from kpcli.images import read_image
 from kpcli.inference import upright
 from kpcli.inference.predictor import Predictor
 from kpcli.model_bundle import ModelBundle
+from kpcli.options import FaceOptions
 from kpcli.sources.folder import PICTURES
 from kpcli.types import Frame
 
 EDGES = (0, 8, 12, 16, 20, 24, 32, 64, np.inf)
-GIVEN = 0.4
+GATE = FaceOptions().min_confidence
 BATCH = 64
 
 
@@ -59,10 +60,10 @@ def main() -> None:
     side, first, surest = np.array(rows).reshape(-1, 3).T
     taken = surest >= first + upright.SURER
     print(f"{pictures} pictures, {boxes_seen} boxes, {len(rows)} of them unsure\n")
-    print(f"| side, px | unsure | another side taken | and above {GIVEN} |\n|---|---|---|---|")
+    print(f"| side, px | unsure | another side taken | and given ({GATE}) |\n|---|---|---|---|")
     for low, high in itertools.pairwise(EDGES):
         here = (side >= low) & (side < high)
-        given = here & taken & (surest > GIVEN)
+        given = here & taken & (surest >= GATE)
         print(f"| {low:g} to {high:g} | {here.sum()} | {(here & taken).sum()} | {given.sum()} |")
 
 

@@ -154,6 +154,7 @@ function areaMeans(picture, width, height) {
 /** The picture without an odd last row or column. */
 function evenPart(picture) {
   const { width, height, channels, data } = picture;
+  if (!(width & 1 || height & 1)) return picture;
   const even = blank(width & ~1, height & ~1, channels), row = even.width * channels;
   for (let y = 0; y < even.height; y++)
     even.data.set(data.subarray(y * width * channels, y * width * channels + row), y * row);
