@@ -15,6 +15,7 @@ import pytest
 from helpers.fakes import FakeFaces, FakePredictor, InterruptedPredictor
 from helpers.media import (
     drain,
+    moving,
     picture,
     turn_clockwise,
     write_animation,
@@ -198,7 +199,7 @@ def test_a_phone_video_is_annotated_upright(tmp_path: Path) -> None:
 
 def test_an_animation_is_treated_as_a_video(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    write_animation(tmp_path / "in" / "a.gif", 4, 100)
+    write_animation(tmp_path / "in" / "a.gif", frames=moving(4))
     write_picture(tmp_path / "in" / "b.png")
     run(tmp_path / "in", tmp_path / "out")
     table = rows(tmp_path / "out")

@@ -19,6 +19,9 @@ DRIVER, CHROMIUM = shutil.which("chromedriver"), shutil.which("chromium")
 REASON = "no Chromium here: apt-get install chromium chromium-driver"
 KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c", "ArrowRight": "\ue014",
         "ArrowLeft": "\ue012", "ArrowDown": "\ue015", "End": "\ue010", "Space": " "}  # fmt: skip
+LOADING = 60
+"""Seconds for a page to load: it takes one, but now and then the tab hangs (seen once in CI, for
+Chromium's own 300 s)."""
 _OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
             "--hide-scrollbars", "--disable-extensions", "--no-first-run")  # fmt: skip
 
@@ -28,6 +31,7 @@ class Browser:
 
     def __init__(self, base: str) -> None:
         self._base = base
+        self._size: tuple[int, int] | None = None
 
     def call(self, method: str, path: str, **values: Any) -> Any:
         data = json.dumps(values).encode() if method == "POST" else None
@@ -40,8 +44,19 @@ class Browser:
             raise AssertionError(e.read().decode()[:800]) from e
 
     def open(self, page: Path | str) -> None:
+        """Load a page; where the tab does not answer (`LOADING`), in a new one."""
         url = page if isinstance(page, str) else page.absolute().as_uri()
-        self.call("POST", "/url", url=url)
+        for attempt in range(3):
+            try:
+                self.call("POST", "/url", url=url)
+                return
+            except AssertionError as e:
+                if attempt == 2 or '"error":"timeout"' not in str(e):
+                    raise
+            tab = self.call("POST", "/window/new", type="tab")
+            self.call("POST", "/window", handle=tab["handle"])
+            if self._size is not None:
+                self.size(*self._size)
 
     def run(self, script: str, *args: Any) -> Any:
         return self.call("POST", "/execute/sync", script=script, args=list(args))
@@ -62,6 +77,7 @@ class Browser:
         self.cdp("Emulation.setEmulatedMedia", features=[scheme])
 
     def size(self, width: int, height: int) -> None:
+        self._size = width, height
         self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height,
                  deviceScaleFactor=1, mobile=False)  # fmt: skip
 
@@ -91,7 +107,8 @@ def browser(profile: Path) -> Iterator[Browser]:
     try:
         _wait(base)
         options = {"binary": CHROMIUM, "args": [*_OPTIONS, f"--user-data-dir={profile}"]}
-        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"},
+                  "timeouts": {"pageLoad": 1000 * LOADING}}  # fmt: skip
         answer = _session(Browser(base), wanted)
         started = Browser(f"{base}/session/{answer['sessionId']}")
         yield started

@@ -37,9 +37,20 @@ def write_picture(path: Path, pixels: Pixels | None = None, **settings: object) 
     return path
 
 
-def write_animation(path: Path, count: int = 3, milliseconds: Sequence[int] | int = 100) -> Path:
-    """An animated GIF, WebP or PNG."""
-    images = [Image.fromarray(picture(seed=i)) for i in range(count)]
+def moving(count: int, width: int = 64, height: int = 48) -> list[Pixels]:
+    """Frames of one face: the bright spot moves by a pixel a frame."""
+    return [np.roll(picture(width, height, seed=5), i, axis=1) for i in range(count)]
+
+
+def write_animation(
+    path: Path,
+    count: int = 3,
+    milliseconds: Sequence[int] | int = 100,
+    frames: Sequence[Pixels] | None = None,
+) -> Path:
+    """An animated GIF, WebP or PNG; frame i is `picture` of seed i unless frames are given."""
+    frames = frames if frames is not None else [picture(seed=i) for i in range(count)]
+    images = [Image.fromarray(pixels) for pixels in frames]
     images[0].save(path, save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
     return path
 
@@ -58,6 +69,7 @@ def write_video(
 ) -> Path:
     """A video whose frames are shown at ``pts``; frame i is `picture` of seed i.
 
+    Of such frames, each of another face as it were, ids say nothing: they are for `moving` ones.
     ``audio`` names the codec of a tone that goes with it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)

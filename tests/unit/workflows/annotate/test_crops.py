@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.fakes import FakePredictor
-from helpers.media import write_picture, write_video
+from helpers.media import moving, write_picture, write_video
 from PIL import Image
 
 from kpcli.errors import InputError
@@ -64,7 +64,7 @@ def options(tmp_path: Path, **changes: object) -> AnnotateOptions:
 
 def media(tmp_path: Path) -> None:
     write_picture(tmp_path / "in" / "ä, b.png")
-    write_video(tmp_path / "in" / "v" / "clip.mp4", 7)
+    write_video(tmp_path / "in" / "v" / "clip.mp4", pts=range(0, 140, 20), frames=moving(7))
 
 
 def test_a_crop_a_row_and_the_column_names_it(tmp_path: Path) -> None:
