@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.tiny import tiny_card, write_onnx_bundle
@@ -92,3 +95,18 @@ def test_a_detectors_bundle_is_refused(run: Run, tmp_path: Path) -> None:
     code, _, err = run("--model", "bundle")
     assert code == 4
     assert "landmarks" in err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="ends a process by a signal")
+def test_a_part_that_a_signal_ends_is_said_so(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    dies = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+    run_process = subprocess.run
+
+    def deadly(command: list[str], **settings: Any) -> Any:
+        return run_process(dies if "-m" in command else command, **settings)
+
+    monkeypatch.setattr(subprocess, "run", deadly)
+    code, _, err = run("--model", "bundle", "--detector", "whole_image", "--repeats", 1)
+    assert code == 4
+    assert "kpcli --version fails with kpcli" in err
+    assert "ended by signal 9" in err

@@ -163,6 +163,8 @@ def _process(
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            if done.returncode < 0:
+                last = f"ended by signal {-done.returncode}"
             raise ModelError(f"{part} fails with {runtime or 'kpcli'}", actual=last)
 
     return _timing(part, runtime, per, _timed(start, PROCESSES), count)
