@@ -49,8 +49,7 @@ faces of val turned beyond 60 degrees 2.68 -> 2.45 % of the box (`turned_faces.p
 
 Then once more with more turned faces, farther to the side, of faces of WIDER too: the same 200
 turned faces of val 2.44 -> 2.12 % of the box after the second training here, val 3.313 -> 3.294 %
-(300-W 3.085 -> 3.064), and 2.09 and 3.288 % for
-the mean of it and the third (share 0.5)::
+(300-W 3.085 -> 3.064), and 2.09 and 3.288 % for the mean of it and the third (share 0.5)::
 
     python B/turned_faces.py faces.csv pseudo/turned_v --count 3500 --least 58 --most 86 \
         --seed 41 --strict-jaw

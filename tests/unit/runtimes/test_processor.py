@@ -34,6 +34,16 @@ def test_int8_is_fast_where_the_processor_multiplies_it(
     assert int8_is_fast(file) == fast
 
 
+@pytest.mark.parametrize(
+    ("machine", "fast"), [("AMD64", True), ("x86_64", True), ("arm64", True), ("riscv64", False)]
+)
+def test_where_linux_says_nothing_the_machines_name_does(
+    machine: str, fast: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert int8_verdict(tmp_path / "none") == (fast, f"of a processor {machine}")
+
+
 def test_float32_comes_first_where_int8_is_slow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
