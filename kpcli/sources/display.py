@@ -47,7 +47,9 @@ class Display:
     def show(self, frame: VideoFrame) -> Pixels:
         """The frame's picture."""
         width, height = self.size(frame)
-        pixels = np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
+        # One thread: FFmpeg starts and ends the others for each frame, which takes longer.
+        shown = frame.to_ndarray(format="rgb24", width=width, height=height, threads=1)
+        pixels = np.asarray(shown, np.uint8)
         return np.ascontiguousarray(_placed(pixels, frame))
 
 

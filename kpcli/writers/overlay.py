@@ -148,7 +148,9 @@ class VideoOverlay:
         assert self._output is not None
         assert self._stream is not None
         rgb = av.VideoFrame.from_ndarray(self._fitted(pixels), format="rgb24")
-        frame = rgb.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+        frame = rgb.reformat(
+            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
+        )
         frame.pts, frame.time_base = pts, time_base
         self._last, self._shown = pts, True
         for packet in self._stream.encode(frame):

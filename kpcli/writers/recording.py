@@ -70,7 +70,9 @@ class Recording:
             if pixels.shape[:2] != (height, width):
                 pixels = np.asarray(cv2.resize(pixels, (width, height)), np.uint8)
             rgb = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame = rgb.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+            frame = rgb.reformat(
+                format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
+            )
             at = round((seconds - self._begun) / TIME_BASE)
             self._last = frame.pts = max(at, self._last + 1)
             frame.time_base = TIME_BASE

@@ -1,9 +1,10 @@
 """One CSV to train on, of several: how often each face is shown, and which points are hidden.
 
-Usage: python tests/benchmarks/mix_faces.py OUT.csv FACES.csv[@DATASET][:TIMES[:COUNT]] ...
+Usage: python tests/benchmarks/mix_faces.py OUT.csv FACES.csv[@DATASET][:TIMES[:COUNT[:YAW]]] ...
 
-Of each table the train rows (of one dataset, if named; COUNT of them by lot, if given) are
-written TIMES over; the val rows are the first table's, once. FaceSynthetics marks the jaw where
+Of each table the train rows (of one dataset, if named; those turned by YAW degrees or more; COUNT
+of them by lot, 0 for all) are written TIMES over; the val rows are the first table's, once. A row
+with points left out has no yaw, and is no turned one. FaceSynthetics marks the jaw where
 the bone is, not where its outline is seen: on the side that turns away by more than `SEEN`
 degrees these points are left out.
 """
@@ -34,12 +35,15 @@ def hidden_jaw(sample: Sample) -> Sample:
 
 
 def chosen(text: str) -> tuple[list[Sample], list[Sample]]:
-    """The train rows that TABLE[@DATASET][:TIMES[:COUNT]] means, and the table's val rows."""
+    """The train rows that TABLE[@DATASET][:TIMES[:COUNT[:YAW]]] means, and the table's val rows."""
     name, *numbers = text.split(":")
-    times, count = [*map(int, numbers), *(1, 0)[len(numbers) :]]
+    times, count, yaw = [*map(int, numbers), *(1, 0, 0)[len(numbers) :]]
     path, _, dataset = name.partition("@")
     samples = read_dataset(Path(path))
     train = [s for s in samples if s.split == "train" and dataset in ("", s.dataset)]
+    if yaw:
+        whole = [s for s in train if not np.isnan(s.points).any()]
+        train = [s for s in whole if abs(yaw_of(s.points)) >= yaw]
     if count:
         order = np.random.default_rng(0).permutation(len(train))[:count]
         train = [train[i] for i in order]
@@ -51,7 +55,7 @@ def chosen(text: str) -> tuple[list[Sample], list[Sample]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    parser.add_argument("tables", nargs="+", metavar="FACES.csv[@DATASET][:TIMES[:COUNT]]")
+    parser.add_argument("tables", nargs="+", metavar="FACES.csv[@DATASET][:TIMES[:COUNT[:YAW]]]")
     options = parser.parse_args()
     parts = [chosen(text) for text in options.tables]
     rows = [*parts[0][1], *(s for train, _ in parts for s in train)]
