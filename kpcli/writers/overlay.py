@@ -18,7 +18,7 @@ from kpcli.types import Pixels
 from kpcli.writers.overlay_sound import Sound
 
 if TYPE_CHECKING:
-    from av import VideoCodecContext, VideoStream
+    from av import VideoCodecContext, VideoFrame, VideoStream
     from av.container import OutputContainer
 
 KEPT = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
@@ -143,14 +143,9 @@ class VideoOverlay:
             self._encode(self._held, self._last + 1, 1 / self._fps)
 
     def _encode(self, pixels: Pixels, pts: int, time_base: Fraction) -> None:
-        import av
-
         assert self._output is not None
         assert self._stream is not None
-        rgb = av.VideoFrame.from_ndarray(self._fitted(pixels), format="rgb24")
-        frame = rgb.reformat(
-            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
-        )
+        frame = coded(self._fitted(pixels))
         frame.pts, frame.time_base = pts, time_base
         self._last, self._shown = pts, True
         for packet in self._stream.encode(frame):
@@ -196,6 +191,17 @@ class VideoOverlay:
                 self.close()
         finally:
             self._sound.close()
+
+
+def coded(pixels: Pixels) -> VideoFrame:
+    """RGB pixels (H, W, 3), of even sides, as a frame to encode, coloured as `tag_colours` says."""
+    import av
+
+    rgb = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+    # One thread: as in kpcli.sources.display.
+    return rgb.reformat(
+        format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
+    )
 
 
 def tag_colours(context: VideoCodecContext) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from kpcli.errors import InputError
 from kpcli.types import Pixels
-from kpcli.writers.overlay import tag_colours
+from kpcli.writers.overlay import coded, tag_colours
 
 if TYPE_CHECKING:
     from av import VideoStream
@@ -69,10 +69,7 @@ class Recording:
             height, width = self._stream.height, self._stream.width
             if pixels.shape[:2] != (height, width):
                 pixels = np.asarray(cv2.resize(pixels, (width, height)), np.uint8)
-            rgb = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame = rgb.reformat(
-                format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
-            )
+            frame = coded(pixels)
             at = round((seconds - self._begun) / TIME_BASE)
             self._last = frame.pts = max(at, self._last + 1)
             frame.time_base = TIME_BASE

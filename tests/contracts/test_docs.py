@@ -56,9 +56,7 @@ def test_readme_shows_the_rows_that_the_shipped_model_makes(tmp_path: Path) -> N
     head = next(i for i, cells in enumerate(lines) if cells[:2] == ["file", "frame"])
     names, shown = lines[head], [c for c in lines[head:] if c[:1] == ["clip.mp4"]][:2]
     with (tmp_path / "out" / "landmarks.csv").open(newline="") as file:
-        made = [
-            [row[n] for n in names] for row, _ in zip(csv.DictReader(file), shown, strict=False)
-        ]
+        made = [[row[n] for n in names] for row in csv.DictReader(file)][:2]
     assert len(shown) == len(made) == 2
     for ours, theirs in zip(made, shown, strict=True):
         assert ours[:4] == theirs[:4], made
