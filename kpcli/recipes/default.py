@@ -113,8 +113,57 @@ often: turned val 2.09 -> 2.00 % of the box, val 3.288 -> 3.280 %::
         runs/default_yaw_mean --shares 0.5
     python B/average_models.py faces.csv runs/default_yaw_mean runs/default_mean \
         runs/default_last_mean --shares 0.75
-    python B/refit_uncertainty.py faces.csv runs/default_last_mean runs/default --strength 0.7 \
-        --looks 8
+
+Then once more with more of WFLW's labels, and 4,500 other turned faces: WFLW's val 4.27 -> 4.23 %,
+val 3.280 -> 3.272 %, turned val 2.00 -> 1.99 % of the box::
+
+    python B/mix_faces.py mix_k4.csv faces.csv:3 faces.csv@wflw:10 faces.csv@wflw:4:0:30 \
+        partial.csv helen_more.csv:2 p_wider_n.csv:1:1500 p_wider_n.csv:1:0:45 \
+        p_wider_more.csv p_turned_y.csv:1:800 p_turned_x.csv:1:500 p_turned_z.csv:1:400
+    kpcli train mix_k4.csv --recipe default --init runs/default_last_mean --epochs 3 --seed 74 \
+        --negatives wider.csv --out runs/default_wild
+    python B/average_models.py faces.csv runs/default_wild/model runs/default_last_mean \
+        runs/default_wild_mean --shares 0.5
+    python B/turned_faces.py faces.csv pseudo/turned_a --count 2500 --least 45 --most 88 \
+        --seed 46 --strict-jaw
+    python B/turned_faces.py p_wider_n.csv pseudo/turned_b --count 2000 --least 50 --most 88 \
+        --seed 47 --strict-jaw
+    for d in turned_a turned_b; do
+        kpcli prepare pseudo/$d --scheme ibug68 --out p_$d.csv
+    done
+    python B/mix_faces.py mix_m.csv faces.csv:2 faces.csv@wflw:6 faces.csv@wflw:4:0:30 \
+        partial.csv synth.csv:2 helen_more.csv:2 p_wider_n.csv:1:5000 p_wider_n.csv:1:0:45 \
+        p_wider_more.csv p_celeba.csv:1:200 p_utk.csv:1:400 p_turned_v.csv:1:600 \
+        p_turned_y.csv:1:800 p_turned_z.csv:1:1000 p_turned_a.csv p_turned_b.csv
+    kpcli train mix_m.csv --recipe default --init runs/default_wild_mean --epochs 9 \
+        --learning-rate 8e-4 --warmup-epochs 0.2 --augment 0.8 --seed 81 --negatives wider.csv \
+        --out runs/default_hard
+    python B/mix_faces.py mix_m2.csv faces.csv:3 faces.csv@wflw:10 faces.csv@wflw:5:0:30 \
+        partial.csv synth.csv helen_more.csv:2 p_wider_n.csv:1:2000 p_wider_n.csv:1:0:45 \
+        p_wider_more.csv p_turned_y.csv:1:500 p_turned_z.csv:1:300 p_turned_a.csv:1:600 \
+        p_turned_b.csv:1:600
+    kpcli train mix_m2.csv --recipe default --init runs/default_hard/model --seed 82 \
+        --negatives wider.csv --out runs/default_hard_mild
+    python B/mix_faces.py mix_m3.csv faces.csv:3 faces.csv@wflw:10 faces.csv@wflw:5:0:30 \
+        partial.csv synth.csv helen_more.csv:2 p_wider_n.csv:1:2500 p_wider_n.csv:1:0:45 \
+        p_wider_more.csv p_turned_v.csv:1:300 p_turned_y.csv:1:700 p_turned_z.csv:1:500 \
+        p_turned_a.csv:1:1000 p_turned_b.csv:1:1000
+    kpcli train mix_m3.csv --recipe default --init runs/default_hard_mild/model --epochs 6 \
+        --augment 0.5 --seed 83 --negatives wider.csv --out runs/default_hard_end
+    python B/average_models.py faces.csv runs/default_hard_end/model runs/default_hard_mild/model \
+        runs/default_hard_mean --shares 0.5
+    python B/average_models.py faces.csv runs/default_hard_mean runs/default_wild_mean \
+        runs/default_points --shares 0.5
+
+The expected errors are fitted to few of WFLW's faces: those that were shown so often are known by
+heart, and would teach that hard faces come out well. Of val (`robustness.py`), the area under the
+curve of failures is 0.952 with WFLW's share of faces.csv (0.943, of earlier weights, with thrice
+that), 0.959, 0.961 and 0.969 with half, a quarter and none, of which the last takes 2 % more of the
+true faces away at the gate::
+
+    python B/mix_faces.py mix_r.csv faces.csv@300w:4 faces.csv@wflw
+    python B/refit_uncertainty.py mix_r.csv runs/default_points runs/default --strength 0.7 \
+        --looks 3
     python B/calibrate_gate.py wider.csv runs/default --most 11 --write
 """
 

@@ -6,7 +6,9 @@ Usage: python tests/benchmarks/refit_uncertainty.py FACES.csv BUNDLE OUT [--stre
 A last phase with mild augmentation makes points better, and the model too sure where a face is
 covered or turned: of what it is not shown it knows no error. Only the linear map from a point's
 features to its ``log_scale`` is fitted here, on the train rows seen --looks times each with
-augmentation of --strength; the points stay to the bit. With u = log b the density is
+augmentation of --strength; the points stay to the bit. FACES.csv should hold few of the hard faces
+that the training showed often: known by heart, they teach that hard faces come out well (see the
+recipe ``default``). With u = log b the density is
 exp(-d / b) / b^2, a gamma regression with a logarithmic link (McCullagh and Nelder, "Generalized
 linear models", 1989, chapter 8), which is convex: damped Fisher scoring.
 """
