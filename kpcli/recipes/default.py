@@ -157,7 +157,7 @@ val 3.280 -> 3.272 %, turned val 2.00 -> 1.99 % of the box::
 
 The expected errors are fitted to few of WFLW's faces: those that were shown so often are known by
 heart, and would teach that hard faces come out well. Of val (`robustness.py`), the area under the
-curve of failures is 0.952 with WFLW's share of faces.csv (0.943, of earlier weights, with thrice
+curve of failures is 0.952 with WFLW's share of faces.csv (0.943, of other weights, with four times
 that), 0.959, 0.961 and 0.969 with half, a quarter and none, of which the last takes 2 % more of the
 true faces away at the gate::
 
