@@ -1,12 +1,14 @@
 """One CSV to train on, of several: how often each face is shown, and which points are hidden.
 
 Usage: python tests/benchmarks/mix_faces.py OUT.csv FACES.csv[@DATASET][:TIMES[:COUNT[:YAW]]] ...
+       [--learn-val DATASET]
 
 Of each table the train rows (of one dataset, if named; those turned by YAW degrees or more; COUNT
 of them by lot, 0 for all) are written TIMES over; the val rows are the first table's, once. A row
-with points left out has no yaw, and is no turned one. FaceSynthetics marks the jaw where
-the bone is, not where its outline is seen: on the side that turns away by more than `SEEN`
-degrees these points are left out.
+with points left out has no yaw, and is no turned one. With --learn-val the val rows of that
+dataset count as train rows: for a last run, when all choices are made. FaceSynthetics marks the
+jaw where the bone is, not where its outline is seen: on the side that turns away by more than
+`SEEN` degrees these points are left out.
 """
 
 from __future__ import annotations
@@ -34,12 +36,18 @@ def hidden_jaw(sample: Sample) -> Sample:
     return replace(sample, points=points, visible=sample.visible & ~np.isnan(points).any(axis=1))
 
 
-def chosen(text: str) -> tuple[list[Sample], list[Sample]]:
-    """The train rows that TABLE[@DATASET][:TIMES[:COUNT[:YAW]]] means, and the table's val rows."""
+def chosen(text: str, learnt: str = "") -> tuple[list[Sample], list[Sample]]:
+    """The train rows that TABLE[@DATASET][:TIMES[:COUNT[:YAW]]] means, and the table's val rows.
+
+    The val rows of dataset `learnt` are train rows.
+    """
     name, *numbers = text.split(":")
     times, count, yaw = [*map(int, numbers), *(1, 0, 0)[len(numbers) :]]
     path, _, dataset = name.partition("@")
-    samples = read_dataset(Path(path))
+    samples = [
+        replace(s, split="train") if (s.split, s.dataset) == ("val", learnt) else s
+        for s in read_dataset(Path(path))
+    ]
     train = [s for s in samples if s.split == "train" and dataset in ("", s.dataset)]
     if yaw:
         whole = [s for s in train if not np.isnan(s.points).any()]
@@ -56,8 +64,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("tables", nargs="+", metavar="FACES.csv[@DATASET][:TIMES[:COUNT[:YAW]]]")
+    parser.add_argument("--learn-val", default="", metavar="DATASET")
     options = parser.parse_args()
-    parts = [chosen(text) for text in options.tables]
+    parts = [chosen(text, options.learn_val) for text in options.tables]
     rows = [*parts[0][1], *(s for train, _ in parts for s in train)]
     folders = {str(s.image.parent.resolve()) for s in rows}
     write_dataset(rows, options.out, Path(os.path.commonpath(sorted(folders))))

@@ -4,10 +4,10 @@ Usage: python tests/benchmarks/robustness.py FACES.csv [--split test] [--model d
        [--background WIDER.csv] [--json FILE]
 
 Prints NME (the scheme's default protocol, label boxes, a second look where kpcli takes one) under
-each condition; by the face's turn to
-the side; the confidence's AUROC against failures and against crops without a face (from pictures
-of split val of a widerface CSV); how far expected and true errors agree; and how points follow a
-shift by one pixel and a re-encoding.
+each condition; by the face's turn to the side; with boxes that are off, each face cut once and, as
+kpcli does, again by its points; the confidence's AUROC against failures and against crops without
+a face (from pictures of split val of a widerface CSV); how far expected and true errors agree; and
+how points follow a shift by one pixel and a re-encoding.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ import numpy as np
 from kpcli.dataset_csv import read_dataset, with_landmark_box
 from kpcli.geometry import CropTransform, turned_box
 from kpcli.images import read_image
+from kpcli.inference import upright
 from kpcli.inference.predictor import PredictedFaces, Predictor
 from kpcli.inference.upright import Look, landmarks
 from kpcli.metrics import face_nme, failure_rate
@@ -88,15 +90,22 @@ class Bench:
         self.pictures = [read_image(s.image) for s in self.samples]
 
     def predict(
-        self, change: Change | None = None, rotation: float = 0.0, shift: float = 0.0
+        self,
+        change: Change | None = None,
+        rotation: float = 0.0,
+        shift: float = 0.0,
+        off: float = 0.0,
     ) -> tuple[PredictedFaces, np.ndarray, list[CropTransform]]:
         """Predictions and true points as unit points of a plain crop, and its transforms.
 
-        Each face is put into a frame of its own, twice the crop, and changed there.
+        Each face is put into a frame of its own, twice the crop, and changed there. Boxes are
+        `off` by this share of their side (standard deviation), and by as much in the logarithm of
+        their size.
         """
+        by = off * np.random.default_rng(0).normal(size=(len(self.samples), 3))
         looks, truth, transforms = [], [], []
         size, scale = self.card.input_size, self.card.crop_scale
-        for sample, pixels in zip(self.samples, self.pictures, strict=True):
+        for sample, pixels, (x, y, larger) in zip(self.samples, self.pictures, by, strict=True):
             box, moved = sample.face, (0.0, 0.0)
             if rotation:
                 box, moved = turned_box(sample.points, box, self.scheme, rotation)
@@ -110,8 +119,10 @@ class Bench:
             )
             frame = whole.to_crop(pixels)
             middle, half_side = (2 * size - 1) / 2, size / scale / 2
-            low, high = middle - half_side, middle + half_side
-            look = Look(frame if change is None else change(frame), FaceBox(low, low, high, high))
+            cx, cy = middle + 2 * half_side * x, middle + 2 * half_side * y
+            half_side *= np.exp(larger)
+            around = FaceBox(cx - half_side, cy - half_side, cx + half_side, cy + half_side)
+            look = Look(frame if change is None else change(frame), around)
             plain = look.transform(self.card)
             looks.append(look)
             truth.append(plain.to_unit(whole.to_crop_pixels(sample.points)))
@@ -167,6 +178,7 @@ def main() -> None:
         confidences.append(faces.confidence)
     report: dict[str, object] = {"conditions": rows}
     report |= turned(bench, errors[0])
+    report |= misplaced(bench)
     report |= confidence(
         bench,
         np.concatenate(errors),
@@ -195,6 +207,21 @@ def turned(bench: Bench, errors: np.ndarray) -> dict[str, object]:
             rows[f"{low}-{high}"] = {"faces": int(chosen.sum()), "mean": errors[chosen].mean()}
             print(f"| {low} to {high} | {chosen.sum()} | {errors[chosen].mean():.2f} |")
     return {"turned": rows}
+
+
+def misplaced(bench: Bench) -> dict[str, object]:
+    """NME by how far boxes are off, each face cut once, and again by its points."""
+    rows = {}
+    print("\n| boxes off by | cut once: NME mean % | cut by their points |\n|---|---|---|")
+    for off in (0.0, 0.05, 0.1, 0.15):
+        means = []
+        for limit in (0.0, upright.FRAMED):
+            with patch.object(upright, "FRAMED", limit):
+                faces, truth, _ = bench.predict(off=off)
+            means.append(float(face_nme(faces.unit, truth, bench.scheme).mean()))
+        rows[str(off)] = means
+        print(f"| {off:.0%} | {means[0]:.2f} | {means[1]:.2f} |")
+    return {"boxes_off": rows}
 
 
 def confidence(

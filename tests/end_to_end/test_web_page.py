@@ -16,13 +16,17 @@ from helpers.web_page import Page
 from PIL import Image
 
 from kpcli.drawing import Style, draw
+from kpcli.geometry import CropTransform, tight_box
 from kpcli.images import read_image
-from kpcli.model_bundle import write_card
+from kpcli.inference.upright import Look, by_points
+from kpcli.model_bundle import ModelBundle, write_card
 from kpcli.options import AnnotateOptions, ExportOptions
 from kpcli.schemes import IBUG68
 from kpcli.types import Face, FaceBox, HeadPose
 from kpcli.workflows.annotate.run import annotate
 from kpcli.workflows.export.web import write_page
+from kpcli.workflows.export.web.run import PAGE
+from kpcli.workflows.export.web.settings import settings
 
 PACKAGE = Path(os.environ.get("KPCLI_WEB_RUNTIME", "onnxruntime-web.tgz"))
 pytestmark = [
@@ -88,6 +92,41 @@ def test_its_csv_is_that_of_annotate(page: Page, tmp_path: Path, sample_images: 
     for name, limit in LIMITS.items():
         assert (found[name] - expected[name]).abs().max() < limit, name
         assert (found[name].isna() == expected[name].isna()).all()
+
+
+def test_faces_are_cut_again_as_annotate_cuts_them(page: Page, sample_images: Path) -> None:
+    page.give(sample_images / "portraits" / "eileen_collins.png")
+    (row,) = (row for _, row in page.table().iterrows())
+    upright_points = points(row, 68).astype(np.float32)
+    card = ModelBundle.open("default").card
+    told = settings(card, ModelBundle.open("face_detector").card)
+    scripts = "const [S, look, face] = arguments;" + "".join(
+        (PAGE / f"{name}.js").read_text("utf-8") for name in ("geometry", "landmarks")
+    )
+    again = """return lookByPoints(look, face).map(({ box, turn, shift }) => new CropTransform(
+        box, S.model.input_size, S.model.crop_scale, turn, shift).matrix)"""
+    frame = np.zeros((8, 8, 3), np.uint8)
+    cut_again = []
+    for x, y, larger, lean, confidence in (
+        (0, 0, 1, 0, 0.9), (0.05, 0.02, 1.03, 0, 0.9), (0.1, -0.1, 1, 0, 0.9), (0, 0, 0.85, 5, 0.9),
+        (0, 0, 1.2, 0, 0.9), (0.3, 0, 1, 0, 0.3), (0, 0, 1, 30, 0.9), (0.2, 0, 1.1, -80, 0.2),
+    ):  # fmt: skip
+        tight = tight_box(upright_points)
+        turn = CropTransform.from_box(tight, 200, 1.0, rotation=lean)
+        shown = turn.to_crop_pixels(upright_points)
+        (cx, cy), half = tight_box(shown).centre, 100 * larger
+        cx, cy = cx + 200 * x, cy + 200 * y
+        look = Look(frame, FaceBox(cx - half, cy - half, cx + half, cy + half))
+        face = Face(look.box, shown, np.ones(68, np.float32), confidence)
+        ours = [cut.transform(card).matrix for cut in by_points(look, face, card)]
+        given = {"box": [cx - half, cy - half, cx + half, cy + half], "turn": 0, "shift": [0, 0]}
+        seen = {"points": shown.tolist(), "confidence": confidence}
+        theirs = page.tab.run(scripts + again, told, given, seen)
+        assert len(theirs) == len(ours)
+        for a, b in zip(theirs, ours, strict=True):
+            np.testing.assert_allclose(np.reshape(a, (2, 3)), b, rtol=1e-4, atol=1e-3)
+        cut_again.append(bool(ours))
+    assert cut_again == [False, False, True, True, True, False, True, True]
 
 
 def test_it_asks_for_nothing_and_complains_of_nothing(page: Page) -> None:

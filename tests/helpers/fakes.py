@@ -44,6 +44,7 @@ class FakePredictor:
         for group, place in zip(IBUG68.five, REFERENCE_FIVE, strict=True):
             self._shape[list(group)] = place * 1.2  # upright: no second look
         self._shape -= self._shape.mean(axis=0)
+        self._shape *= 2 / self.card.crop_scale / np.ptp(self._shape, axis=0).max()  # fills its box
         self.batches: list[int] = []
 
     def predict(self, crops: NDArray[np.uint8]) -> FakeFaces:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kpcli.geometry import REFERENCE_FIVE, tight_box
+from kpcli.geometry import REFERENCE_FIVE, landmark_box
 from kpcli.inference.upright import Look, landmarks
 from kpcli.model_bundle import ModelCard
 from kpcli.schemes import get_scheme
@@ -22,6 +22,9 @@ COLOURS = np.array(
     [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [0, 255, 255]], np.float64
 )
 SIZE = 96
+SCALE = 1.6
+WELL = REFERENCE_FIVE * 2 / SCALE
+"""The points of a crop whose box is theirs."""
 
 
 class DotReader:
@@ -30,7 +33,7 @@ class DotReader:
     def __init__(self, face_box: str = "landmarks", wrong_from: float = 70.0) -> None:
         self.card = ModelCard(
             name="dots", task="landmarks", architecture="none", input_size=SIZE, colour="rgb",
-            crop_scale=1.6, face_box=face_box, scheme=get_scheme("celeba5").to_json(),
+            crop_scale=SCALE, face_box=face_box, scheme=get_scheme("celeba5").to_json(),
         )  # fmt: skip
         self.wrong_from = wrong_from
         self.crops = 0
@@ -47,13 +50,13 @@ class DotReader:
             near = np.abs(crop.astype(float) - colour).sum(axis=2) < 120
             rows, columns = np.nonzero(near)
             if not len(rows):
-                return np.array(REFERENCE_FIVE), 0.05
+                return WELL, 0.05
             points.append((columns.mean(), rows.mean()))
         found = (2 * np.array(points) + 1) / SIZE - 1
         eyes = found[1] - found[0]
         roll = abs(math.degrees(math.atan2(eyes[1], eyes[0])))
         if roll > self.wrong_from:
-            return np.array(REFERENCE_FIVE), 0.1
+            return WELL, 0.1
         return found, 0.95 - roll / 300
 
 
@@ -70,10 +73,7 @@ def drawn(turn: float, side: float = 60.0) -> tuple[NDArray[np.uint8], NDArray[n
 
 
 def box_of(points: NDArray[np.float64]) -> FaceBox:
-    tight = tight_box(points)
-    half = 0.8 * tight.side
-    x, y = tight.centre
-    return FaceBox(x - half, y - half, x + half, y + half)
+    return landmark_box(points, get_scheme("celeba5"))
 
 
 @settings(max_examples=40, deadline=None)
@@ -91,6 +91,42 @@ def test_an_upright_face_is_looked_at_once() -> None:
     (seen,) = landmarks(reader, [Look(frame, box_of(points))])
     assert reader.crops == 1
     assert seen.box == box_of(points)
+
+
+@pytest.mark.parametrize(
+    ("box", "looks"),
+    [
+        ((0, 0, 1.0), 1),
+        ((0.05, 0, 1.03), 1),
+        ((0.2, -0.1, 1.0), 2),
+        ((0, 0, 1.3), 2),
+        ((0, 0.1, 0.8), 2),
+    ],
+)
+def test_a_face_that_is_not_where_its_box_is_is_cut_again(
+    box: tuple[float, float, float], looks: int
+) -> None:
+    class SureOfFramed(DotReader):
+        """The surer, the more the face fills its crop as it should."""
+
+        def _one(self, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float64], float]:
+            found, _ = super()._one(crop)
+            return found, 0.9 - 0.5 * float(np.abs((found - WELL).mean(axis=0)).sum())
+
+    frame, points = drawn(0)
+    x, y, size = box
+    true = box_of(points)
+    half = size * true.side / 2
+    cx, cy = true.centre[0] + x * true.side, true.centre[1] + y * true.side
+    look = Look(frame, FaceBox(cx - half, cy - half, cx + half, cy + half))
+    reader = SureOfFramed()
+    (seen,) = landmarks(reader, [look])
+    assert reader.crops == looks
+    assert np.abs(seen.points - points).max() < 1.5
+    assert seen.box == look.box
+    if looks > 1:
+        (well,) = landmarks(SureOfFramed(), [Look(frame, true)])
+        assert seen.confidence == pytest.approx(well.confidence, abs=0.02)
 
 
 def test_a_look_of_less_confidence_does_not_count() -> None:
@@ -153,7 +189,7 @@ def test_only_where_it_may_the_face_is_looked_at_from_all_sides() -> None:
 def test_a_face_too_small_to_be_told_is_looked_at_as_it_stands(side: float, looks: int) -> None:
     """Of faces of a few pixels in crowds, thrice as many looks found next to none."""
     frame, points = drawn(0)
-    reader = DotReader(wrong_from=-1)  # unsure from every side
+    reader = DotReader(wrong_from=-1)  # unsure from every side, and where it looks
     x, y = points.mean(axis=0)
     box = FaceBox(x - side / 2, y - side / 2, x + side / 2, y + side / 2)
     landmarks(reader, [Look(frame, box)])

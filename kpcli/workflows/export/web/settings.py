@@ -25,6 +25,7 @@ DETECTOR = (
     "FINEST", "SHARED", "SIZELESS", "SMALL",
 )  # fmt: skip
 FOLLOWING = ("LEAST_CONFIDENCE", "DROP", "GROWTH", "TRUST", "LOOK_EVERY", "UNREST", "DRIFT")
+LOOKS = ("TURNED", "UNSURE", "LEAST_TURNED", "FRAMED", "SEEN", "SURER")
 MEASURES = ("HONEST_YAW", "HONEST_PITCH", "SYMMETRIC_YAW", "DOUBT", "LOOKED_AT")
 
 
@@ -61,7 +62,10 @@ def settings(card: ModelCard, detector: ModelCard) -> dict[str, Any]:
         "RIGID": list(head_pose.RIGID),
         **stickers.CONSTANTS,
         **{name: getattr(predictor, name) for name in ("NEAR", "NEAR_EYES", "NEAREST")},
-        **{n: getattr(upright, n) for n in ("TURNED", "UNSURE", "LEAST_TURNED", "SURER")},
+        **{
+            n: getattr(upright, n)
+            for n in ("TURNED", "UNSURE", "LEAST_TURNED", "FRAMED", "SEEN", "SURER")
+        },
         **{name: getattr(propagation, name) for name in FOLLOWING},
         **{name: getattr(measures, name) for name in MEASURES},
     }

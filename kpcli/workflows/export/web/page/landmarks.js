@@ -8,7 +8,7 @@ class Landmarks {
   async faces(image, boxes) {
     const looks = boxes.map((box) => ({ box, turn: 0, shift: [0, 0] }));
     const best = [...looks], seen = await this.see(image, looks);
-    for (const [others, margin] of [[otherSides, S.SURER], [uprightLook, 0]]) {
+    for (const [others, margin] of [[otherSides, S.SURER], [lookByPoints, 0]]) {
       const again = seen.flatMap((face, i) => others(best[i], face).map((look) => [i, look]));
       const needed = seen.map((face) => face.confidence + margin);
       const found = await this.see(image, again.map(([, look]) => look));
@@ -60,21 +60,45 @@ function otherSides(look, face) {
   return [90, 180, 270].map((quarter) => ({ ...look, turn: look.turn + quarter }));
 }
 
-/** A turned face, set upright by its points. */
-function uprightLook(look, face) {
-  const five = fivePoints(face.points);
-  if (!five || [0, 1].some((axis) => new Set(five.map((p) => p[axis])).size === 1)) return [];
+/** A face that leans, or is not where its box is, cut by its points. */
+function lookByPoints(look, face) {
+  const again = uprightLook(look, face.points) || framedLook(look, face);
+  return again ? [again] : [];
+}
+
+/** How a face with these points is cut upright; null where the look shows it so. */
+function uprightLook(look, points) {
+  const five = fivePoints(points);
+  if (!five || !spansAnArea(five)) return null;
   const [a, b] = similarity(S.REFERENCE_FIVE, five), turn = -Math.atan2(b, a) * 180 / Math.PI;
   const lean = (((turn - look.turn + 180) % 360) + 360) % 360 - 180;
-  if (Math.abs(lean) <= S.TURNED) return [];
-  if (S.model.face_box !== "landmarks") return [{ ...look, turn }];
+  return Math.abs(lean) <= S.TURNED ? null : lookAround(look, points, turn);
+}
+
+/** How a face is cut by the box of its points; null where the look's is like it. */
+function framedLook(look, { points, confidence }) {
+  const told = confidence >= S.SEEN && sideOf(look.box) >= S.LEAST_TURNED;
+  if (!told || !spansAnArea(points)) return null;
+  const again = lookAround(look, points, look.turn);
+  return iou(squareOf(again), squareOf(look)) < S.FRAMED ? again : null;
+}
+
+/** The look turned so, its box that of the points where the model knows faces by it. */
+function lookAround(look, points, turn) {
+  if (S.model.face_box !== "landmarks") return { ...look, turn };
   const transform = new CropTransform(look.box, 256, 2, turn);
-  const upright = landmarkBox(face.points.map((p) => transform.toCropPixels(p)));
-  const centre = transform.toFramePixels(centreOf(upright)), side = sideOf(upright) / transform.scale;
+  const box = landmarkBox(points.map((p) => transform.toCropPixels(p)));
+  const centre = transform.toFramePixels(centreOf(box)), side = sideOf(box) / transform.scale;
   const middle = centreOf(look.box);
   const shift = centre.map((v, i) => (v - middle[i]) / side);
-  return [{ box: squareAt(middle, side), turn, shift }];
+  return { box: squareAt(middle, side), turn, shift };
 }
+
+const spansAnArea = (points) => [0, 1].every((axis) => new Set(points.map((p) => p[axis])).size > 1);
+
+/** The box that is cut, before it is turned. */
+const squareOf = ({ box, shift }) =>
+  squareAt(centreOf(box).map((c, i) => c + shift[i] * sideOf(box)), sideOf(box));
 
 /** Those that are sure enough; of two whose boxes lie within each other, the surer. */
 function keptFaces(faces, given) {
