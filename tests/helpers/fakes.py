@@ -16,6 +16,7 @@ from kpcli.model_bundle import ModelCard, write_card
 from kpcli.schemes import IBUG68
 
 SIZE = 32
+PULL = 0.1
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,10 @@ class FakeFaces:
 
 
 class FakePredictor:
-    """An upright face around the crop's brightest spot; confidence grows with light."""
+    """An upright face, a little towards the light of the crop; confidence grows with light.
+
+    It fills its box, so that one look is enough.
+    """
 
     def __init__(self) -> None:
         self.card = ModelCard(
@@ -42,9 +46,9 @@ class FakePredictor:
         angle = np.linspace(0, 2 * np.pi, 68, endpoint=False)
         self._shape = np.stack([0.5 * np.cos(angle), 0.6 * np.sin(angle)], axis=1)
         for group, place in zip(IBUG68.five, REFERENCE_FIVE, strict=True):
-            self._shape[list(group)] = place * 1.2  # upright: no second look
+            self._shape[list(group)] = place * 1.2
         self._shape -= self._shape.mean(axis=0)
-        self._shape *= 2 / self.card.crop_scale / np.ptp(self._shape, axis=0).max()  # fills its box
+        self._shape *= 2 / self.card.crop_scale / np.ptp(self._shape, axis=0).max()
         self.batches: list[int] = []
 
     def predict(self, crops: NDArray[np.uint8]) -> FakeFaces:
@@ -56,12 +60,12 @@ class FakePredictor:
         total = light.sum(axis=(1, 2))
         x = (light.sum(axis=1) * grid).sum(axis=1) / total
         y = (light.sum(axis=2) * grid).sum(axis=1) / total
-        centre = np.stack([x, y], axis=1)[:, None, :]
+        centre = PULL * np.stack([x, y], axis=1)[:, None, :]
         mean = light.mean(axis=(1, 2)) / 256
         return FakeFaces(
             (self._shape + centre).astype(np.float32),
             np.repeat(mean[:, None], 68, axis=1).astype(np.float32),
-            (0.65 + 0.35 * mean).astype(np.float32),  # sure enough: no second look
+            (0.65 + 0.35 * mean).astype(np.float32),
         )
 
 
