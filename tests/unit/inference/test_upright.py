@@ -142,6 +142,18 @@ def test_a_look_of_less_confidence_does_not_count() -> None:
     assert seen.confidence == pytest.approx(0.9)
 
 
+@pytest.mark.parametrize(("sure", "taken"), [(0.3, False), (0.4, True)])
+def test_another_side_must_show_a_face(sure: float, taken: bool) -> None:
+    class SureFromTheLeft(DotReader):
+        def _one(self, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float64], float]:
+            lying = np.argwhere(np.abs(crop.astype(float) - COLOURS[0]).sum(axis=2) < 120)
+            return WELL, sure if lying.mean(axis=0)[0] > SIZE / 2 else 0.1
+
+    frame, points = drawn(0)
+    (seen,) = landmarks(SureFromTheLeft(), [Look(frame, box_of(points))])
+    assert seen.confidence == pytest.approx(sure if taken else 0.1)
+
+
 def test_faces_of_many_frames_keep_their_order() -> None:
     turns = [0.0, 180.0, 30.0, -90.0, 3.0]
     faces = [drawn(turn) for turn in turns]

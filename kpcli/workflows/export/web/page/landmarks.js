@@ -8,9 +8,9 @@ class Landmarks {
   async faces(image, boxes) {
     const looks = boxes.map((box) => ({ box, turn: 0, shift: [0, 0] }));
     const best = [...looks], seen = await this.see(image, looks);
-    for (const [others, margin] of [[otherSides, S.SURER], [lookByPoints, 0]]) {
+    for (const [others, margin, least] of [[otherSides, S.SURER, S.SEEN], [lookByPoints, 0, 0]]) {
       const again = seen.flatMap((face, i) => others(best[i], face).map((look) => [i, look]));
-      const needed = seen.map((face) => face.confidence + margin);
+      const needed = seen.map((face) => Math.max(face.confidence + margin, least));
       const found = await this.see(image, again.map(([, look]) => look));
       again.forEach(([i, look], k) => {
         if (found[k].confidence < Math.max(needed[i], seen[i].confidence)) return;
