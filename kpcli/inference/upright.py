@@ -159,7 +159,8 @@ def _set_upright(look: Look, points: Points, card: ModelCard) -> Look | None:
 
 def _framed(look: Look, face: Face, card: ModelCard) -> Look | None:
     """How a face is cut by the box of its points; None where the look's is like it."""
-    told = face.confidence >= SEEN and look.box.side >= LEAST_TURNED
+    # A model without doubts (1) cannot tell which look is the better one.
+    told = SEEN <= face.confidence < 1 and look.box.side >= LEAST_TURNED
     if not told or not np.ptp(face.points, axis=0).all():
         return None
     again = _around(look, face.points, look.turn, card)

@@ -87,7 +87,7 @@ def test_its_csv_is_that_of_annotate(page: Page, tmp_path: Path, sample_images: 
         off = np.linalg.norm(points(ours, 68) - points(theirs, 68), axis=1)
         side = max(theirs["right"] - theirs["left"], theirs["bottom"] - theirs["top"])
         # annotate reads JPEG files from 1280 pixels at half their size, which browsers cannot.
-        assert off.max() < max(0.5, 0.004 * side), theirs["file"]
+        assert off.max() < max(0.5, 0.006 * side), theirs["file"]
         assert abs(ours["confidence"] - theirs["confidence"]) < 0.01
     for name, limit in LIMITS.items():
         assert (found[name] - expected[name]).abs().max() < limit, name

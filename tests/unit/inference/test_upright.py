@@ -142,6 +142,18 @@ def test_a_look_of_less_confidence_does_not_count() -> None:
     assert seen.confidence == pytest.approx(0.9)
 
 
+def test_a_model_without_doubts_looks_once() -> None:
+    class Sure(DotReader):
+        def _one(self, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float64], float]:
+            return super()._one(crop)[0], 1.0
+
+    frame, points = drawn(0)
+    (x, y), side = box_of(points).centre, box_of(points).side
+    reader = Sure()
+    landmarks(reader, [Look(frame, FaceBox(x - side, y - side, x + side, y + side))])
+    assert reader.crops == 1
+
+
 @pytest.mark.parametrize(("sure", "taken"), [(0.3, False), (0.4, True)])
 def test_another_side_must_show_a_face(sure: float, taken: bool) -> None:
     class SureFromTheLeft(DotReader):

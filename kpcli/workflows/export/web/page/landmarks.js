@@ -77,7 +77,7 @@ function uprightLook(look, points) {
 
 /** How a face is cut by the box of its points; null where the look's is like it. */
 function framedLook(look, { points, confidence }) {
-  const told = confidence >= S.SEEN && sideOf(look.box) >= S.LEAST_TURNED;
+  const told = confidence >= S.SEEN && confidence < 1 && sideOf(look.box) >= S.LEAST_TURNED;
   if (!told || !spansAnArea(points)) return null;
   const again = lookAround(look, points, look.turn);
   return iou(squareOf(again), squareOf(look)) < S.FRAMED ? again : null;
