@@ -25,10 +25,10 @@ NEAR = 0.05
 NEAR_EYES, NEAREST = 0.08, 0.035
 """For the face's confidence it counts so within this share of the outer eye corners' distance, if
 that is less, though never within less than that share of the side: a face that looks away is sooner
-a failure by its eyes' distance (`kpcli.metrics`). Of 5,566 looks at the 242 val faces, turned,
+a failure by its eyes' distance (`kpcli.metrics`). Of 4,531 looks at 300-W's 197 val faces, turned,
 covered, small, dark ..., this tells those that are off by more than 8 % from the others with an
-area under the curve of 0.962 (tests/benchmarks/robustness.py 300W.csv --split val); the side alone
-did with 0.909, with earlier weights."""
+area under the curve of 0.962 (tests/benchmarks/robustness.py 300w.csv --split val); the side alone
+did with 0.909, with earlier weights and WFLW's val faces too."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Landmarks of faces in frames: a first look at the box, a second, upright one where it helps.
+"""Landmarks of faces in frames: a first look at the box, a second one by its points if it helps.
 
 Models are most accurate on upright faces. Where the first look is unsure, the face is also tried
 lying on either side and upside down; where a face then leans, or is not where its box is, it is
@@ -33,8 +33,8 @@ unsure boxes pass the gate, and 29 of 361 larger ones (tests/benchmarks/other_si
 FRAMED = 0.85
 """Overlap (intersection over union) of the box that is cut with that of the points, below which a
 face is cut again. With boxes that are off by a tenth the NME on 300-W's val falls from 5.12 to
-3.67 % (tests/benchmarks/robustness.py 300W.csv --split val), with Haar's from 3.68 to 3.28 %, with
-the builtin detector's, of which 1 % are cut again, from 3.16 to 3.15 % (kpcli eval 300W.csv --split
+3.67 % (tests/benchmarks/robustness.py 300w.csv --split val), with Haar's from 3.68 to 3.28 %, with
+the builtin detector's, of which 1 % are cut again, from 3.16 to 3.15 % (kpcli eval 300w.csv --split
 val --boxes haar, or builtin)."""
 SEEN = 0.35
 """Confidence from which on it is, or another chance lets what is no face pass the gate; and what

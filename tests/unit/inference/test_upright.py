@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kpcli.geometry import REFERENCE_FIVE, landmark_box
-from kpcli.inference.upright import Look, landmarks
+from kpcli.inference.upright import Look, by_points, landmarks
 from kpcli.model_bundle import ModelCard
 from kpcli.schemes import get_scheme
-from kpcli.types import FaceBox
+from kpcli.types import Face, FaceBox
 
 COLOURS = np.array(
     [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [0, 255, 255]], np.float64
@@ -142,16 +142,28 @@ def test_a_look_of_less_confidence_does_not_count() -> None:
     assert seen.confidence == pytest.approx(0.9)
 
 
-def test_a_model_without_doubts_looks_once() -> None:
-    class Sure(DotReader):
-        def _one(self, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float64], float]:
-            return super()._one(crop)[0], 1.0
-
-    frame, points = drawn(0)
-    (x, y), side = box_of(points).centre, box_of(points).side
-    reader = Sure()
-    landmarks(reader, [Look(frame, FaceBox(x - side, y - side, x + side, y + side))])
-    assert reader.crops == 1
+@pytest.mark.parametrize(
+    ("confidence", "half", "again"),
+    [
+        (0.9, 60, True),
+        (0.36, 60, True),
+        (0.34, 60, False),  # perhaps no face: another chance would let it pass the gate
+        (0.9, 13, True),
+        (0.9, 11, False),  # too few pixels to tell
+        (1.0, 60, False),  # a model without doubts cannot tell which look is better
+    ],
+)
+def test_only_a_doubtful_face_that_can_be_told_is_cut_again(
+    confidence: float, half: float, again: bool
+) -> None:
+    frame, points = drawn(0, side=half)  # half the box's
+    x, y = box_of(points).centre
+    box = FaceBox(x - half, y - half, x + half, y + half)
+    face = Face(box, points.astype(np.float32), np.ones(5, np.float32), confidence)
+    cut = list(by_points(Look(frame, box), face, DotReader().card))
+    assert len(cut) == again
+    if again:
+        np.testing.assert_allclose(cut[0].square.corners, box_of(points).corners, atol=1e-3)
 
 
 @pytest.mark.parametrize(("sure", "taken"), [(0.3, False), (0.4, True)])
@@ -213,7 +225,7 @@ def test_only_where_it_may_the_face_is_looked_at_from_all_sides() -> None:
 def test_a_face_too_small_to_be_told_is_looked_at_as_it_stands(side: float, looks: int) -> None:
     """Of faces of a few pixels in crowds, thrice as many looks found next to none."""
     frame, points = drawn(0)
-    reader = DotReader(wrong_from=-1)  # unsure from every side, and where it looks
+    reader = DotReader(wrong_from=-1)  # unsure from every side
     x, y = points.mean(axis=0)
     box = FaceBox(x - side / 2, y - side / 2, x + side / 2, y + side / 2)
     landmarks(reader, [Look(frame, box)])
